@@ -1,0 +1,51 @@
+"""What travels from the outbox: messages on the bus and events for the job queue.
+
+A bus message names the tags of one store that changed, or none (a heartbeat). The last message of a drain, and every
+heartbeat, carries how long before its publication that drain *began*: who has applied it has heard everything that was
+committed up to then (design, section 5).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgpack
+
+BUS_KEY = "bus"
+EPOCH_KEY = "bus:epoch"
+MAX_TAGS_PER_MESSAGE = 512
+
+
+class Topic(StrEnum):
+    """Events that become jobs. The value is also the webhook topic merchants know."""
+
+    ORDER_CREATED = "orders/create"
+    ORDER_PAID = "orders/paid"
+    IMPORT_REQUESTED = "stoa/import"
+
+
+# Where the relay sends events: rq imports this name in the worker, so that the relay never imports the origin.
+EVENT_JOB = "origin.jobs.events.handle"
+EVENT_QUEUE = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class BusMessage:
+    """`drain_age_ms` is None on all but the last message of a drain."""
+
+    tags: tuple[str, ...] = ()
+    drain_age_ms: int | None = None
+
+    def encode(self) -> bytes:
+        encoded: bytes = msgpack.packb([1, list(self.tags), self.drain_age_ms])
+        return encoded
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "BusMessage":
+        """Raises ValueError on anything unknown: a purge that cannot be read must stop the follower."""
+        try:
+            version, tags, drain_age_ms = msgpack.unpackb(encoded)
+        except (TypeError, ValueError) as error:
+            raise ValueError("not a bus message") from error
+        if version != 1 or not all(isinstance(tag, str) for tag in tags):
+            raise ValueError(f"bus message version {version!r} is not 1")
+        return cls(tuple(tags), drain_age_ms)
