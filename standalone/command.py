@@ -1,0 +1,60 @@
+"""How one program is started, and what it needs for that: plain data for a supervisor or a test."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+_CHILD = Path(__file__).with_name("child.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`environment` is added to ours. `stop_signal` asks for an orderly end; it is sent if we die, too."""
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    folder: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    def wrapped_argv(self) -> list[str]:
+        wrapper = [sys.executable, "-I", "-S", str(_CHILD), f"--parent={os.getpid()}"]
+        return [*wrapper, f"--signal={int(self.stop_signal)}", f"--user={self.user}", "--", *self.argv]
+
+
+def spawn(command: Command, log: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """Start it in a session of its own: Ctrl-C reaches only us, and we stop the others in order."""
+    return subprocess.Popen(
+        command.wrapped_argv(),
+        env={**os.environ, **command.environment},
+        cwd=command.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A loopback port nobody listens on now. Someone may take it before it is used; that is rare."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
