@@ -73,7 +73,9 @@ def store_of_tag(tag: str) -> StoreId | None:
 def page_key(tenant: Tenant, page: Page) -> str:
     """Names one cached page. Every free text in it is percent-encoded, so no value can forge another key."""
     look = f"{quote(tenant.theme_version, safe='')}/{quote(tenant.locale, safe='')}/{tenant.currency}"
-    return f"p/{tenant.store_id}/{look}/{page.kind}.{page.format}/{quote(page.handle, safe='')}?{urlencode(page.params)}"
+    return (
+        f"p/{tenant.store_id}/{look}/{page.kind}.{page.format}/{quote(page.handle, safe='')}?{urlencode(page.params)}"
+    )
 
 
 def host_key(host: str) -> str:

@@ -29,7 +29,7 @@ def decimals(currency: str) -> int:
 
 
 def parse_amount(text: str | int | float | Decimal, currency: str) -> int:
-    """"19.99" EUR -> 1999. Refuses exponents, NaN, more digits than the currency has (trailing zeros are fine)."""
+    """Reads 19.99 EUR as 1999. Refuses exponents, NaN, more digits than the currency has (trailing zeros are fine)."""
     plain = str(text).strip()
     if not _AMOUNT.fullmatch(plain):
         raise MoneyError("is not a number")
@@ -49,7 +49,9 @@ def to_decimal_text(minor: int, currency: str) -> str:
 def to_cents(minor: int, currency: str) -> int:
     """The AJAX notation: hundredths whatever the currency, so 500 JPY -> 50000 and 1.250 KWD -> 125."""
     places = decimals(currency)
-    return minor * 10 ** (2 - places) if places <= 2 else round(minor / 10 ** (places - 2))
+    if places <= 2:
+        return minor * int(10 ** (2 - places))
+    return int(Decimal(minor).scaleb(2 - places).to_integral_value())
 
 
 @lru_cache(maxsize=65536)

@@ -1,0 +1,116 @@
+"""The pool, and `tenant(store_id)`, which is the only way to a connection that sees a tenant's rows.
+
+The transaction and its tenant are opened in one round trip, with SET LOCAL and a literal: the setting dies with the
+transaction, and Citus hands it on to its workers (it does not do that for set_config()).
+"""
+
+import asyncio
+import select
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from contracts.tenant import StoreId
+from origin.errors import MisconfiguredError, Unavailable
+
+Tx = psycopg.AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Tx]
+
+
+class Database:
+    """Two pools, because two roles: `stoa_app` works for one tenant at a time, `stoa_router` reads the directory."""
+
+    def __init__(self, app_url: str, router_url: str, *, connections: int = 10, wait_seconds: float = 3.0) -> None:
+        self._app = _pool(app_url, connections, wait_seconds)
+        self._router = _pool(router_url, max(2, connections // 4), wait_seconds)
+
+    async def open(self) -> None:
+        """Connects both pools. Raises Unavailable, or MisconfiguredError for a role that could bypass isolation."""
+        for pool in (self._app, self._router):
+            await pool.open()
+            async with _connection(pool) as connection:
+                await refuse_unbound_role(connection)
+
+    async def close(self) -> None:
+        await self._app.close()
+        await self._router.close()
+
+    @asynccontextmanager
+    async def tenant(self, store_id: StoreId) -> AsyncIterator[Tx]:
+        """A transaction that sees one tenant. Commits at the end of the block, rolls back on any exception."""
+        async with _connection(self._app) as connection:
+            await connection.execute(f"BEGIN; SET LOCAL app.store_id = '{int(store_id)}'".encode())
+            yield connection
+            await connection.execute("COMMIT")
+
+    @asynccontextmanager
+    async def directory(self) -> AsyncIterator[Tx]:
+        """Reads of the directory across tenants: hosts, token hashes, stores, deadlines. Never writes."""
+        async with _connection(self._router) as connection:
+            yield connection
+
+
+def _pool(url: str, connections: int, wait_seconds: float) -> Pool:
+    return AsyncConnectionPool(
+        url,
+        connection_class=Tx,
+        kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 3},
+        min_size=1,
+        max_size=connections,
+        timeout=wait_seconds,
+        max_waiting=1000,
+        reconnect_timeout=0,
+        open=False,
+        check=_refuse_dead_connection,
+    )
+
+
+async def _refuse_dead_connection(connection: Tx) -> None:
+    """An idle server says nothing, so a readable socket means it has hung up. Costs a system call, not a round trip."""
+    readable, _, _ = select.select([connection.fileno()], [], [], 0)
+    if readable:
+        raise psycopg.OperationalError("the server closed the connection")
+
+
+@asynccontextmanager
+async def _connection(pool: Pool) -> AsyncIterator[Tx]:
+    """A pooled connection that never goes back in a doubtful state, with connection failures in our own words."""
+    try:
+        async with pool.connection() as connection:
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                # The query may still run on the server: a connection in that state must not serve another tenant.
+                await connection.close()
+                raise
+            except BaseException:
+                if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
+                    await connection.execute("ROLLBACK")
+                raise
+    except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+        raise Unavailable("no database connection is free") from error
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+        raise Unavailable("the database took too long") from error
+    except psycopg.OperationalError as error:
+        if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
+            raise
+        raise Unavailable("the database cannot be reached") from error
+
+
+async def refuse_unbound_role(connection: Tx) -> None:
+    """Raises MisconfiguredError when row-level security would not bind this connection's role."""
+    cursor = await connection.execute(
+        """SELECT rolname, rolsuper OR rolbypassrls AS is_unbound,
+                  EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid AND relkind IN ('r', 'p')) AS owns_tables
+           FROM pg_roles WHERE rolname = current_user"""
+    )
+    role = await cursor.fetchone()
+    if role is None or role["is_unbound"] or role["owns_tables"]:
+        name = role["rolname"] if role else "this role"
+        raise MisconfiguredError(
+            f"the database role {name} could read every tenant's rows; connect as stoa_app, stoa_router or stoa_relay"
+        )
