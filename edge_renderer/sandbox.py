@@ -1,0 +1,304 @@
+"""Where theme code runs: a Jinja environment that sees plain data only and stops at its limits.
+
+The sandbox of Jinja is one layer. Ours are in front of it: an allow-list over the syntax tree when a theme is loaded,
+attribute access that reaches dict items and nothing else of Python, and a budget of steps, bytes and time that
+the compiled templates themselves draw on. Which parts a template looked at is recorded here too.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from jinja2 import BaseLoader, nodes, pass_context
+from jinja2.exceptions import SecurityError, TemplateAssertionError
+from jinja2.runtime import BlockReference, ChainableUndefined, Context, LoopContext, Macro, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+STATE = "_state"
+_STEP = "_step"
+
+_LOOP_NAMES = "index index0 revindex revindex0 first last length previtem nextitem cycle"
+_TESTS = (
+    "defined undefined none true false odd even divisibleby in string number mapping eq ne lt le gt ge == != < <= > >="
+)
+_NODES = (
+    "Template Output TemplateData Extends Block Include Import FromImport Macro CallBlock For If Assign AssignBlock "
+    "FilterBlock Name Const List Tuple Dict Pair Keyword Slice CondExpr Filter Test Call Getattr Getitem Compare "
+    "Operand And Or Not Add Sub Mul Div FloorDiv Mod Neg Pos Concat With"
+)
+_LOOP_WORDS, _TEST_WORDS, _NODE_WORDS = (frozenset(words.split()) for words in (_LOOP_NAMES, _TESTS, _NODES))
+_CHARGED = (nodes.Template, nodes.Block, nodes.Macro, nodes.CallBlock, nodes.For)
+
+
+class RenderError(Exception):
+    """A theme could not make the page; the text says where and why."""
+
+
+class RenderLimitError(RenderError):
+    """A theme used more than its share of time, steps or bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderLimits:
+    """What one render may use. `text_length` and `list_length` bound any single value a template makes."""
+
+    seconds: float = 0.2
+    steps: int = 50_000
+    output_bytes: int = 5_000_000
+    text_length: int = 1_000_000
+    list_length: int = 10_000
+
+
+class RenderState:
+    """One render's budget, its facts (currency, locale, theme) and the tags of the parts it looked at."""
+
+    __slots__ = (
+        "_bytes_left",
+        "_clock",
+        "_deadline",
+        "_steps_left",
+        "currency",
+        "limits",
+        "locale",
+        "part_tags",
+        "tags",
+        "theme",
+    )
+
+    def __init__(
+        self,
+        limits: RenderLimits,
+        clock: Callable[[], float],
+        *,
+        theme: Any,
+        currency: str,
+        locale: str,
+        part_tags: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self.limits = limits
+        self.theme = theme
+        self.currency = currency
+        self.locale = locale
+        self.part_tags = part_tags
+        self.tags: set[str] = set()
+        self._clock = clock
+        self._deadline = clock() + limits.seconds
+        self._steps_left = limits.steps
+        self._bytes_left = limits.output_bytes
+
+    def charge(self, byte_count: int) -> None:
+        """One step (a loop turn, a macro, an include, a call) that may print `byte_count` bytes of its own text."""
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise RenderLimitError(f"the theme took more than {self.limits.steps} steps")
+        self.charge_output(byte_count)
+        if self._clock() > self._deadline:
+            raise RenderLimitError(f"the theme took longer than {self.limits.seconds} s")
+
+    def charge_output(self, byte_count: int) -> None:
+        self._bytes_left -= byte_count
+        if self._bytes_left < 0:
+            raise RenderLimitError(f"the page is over {self.limits.output_bytes} bytes")
+
+    def check_length(self, length: int) -> None:
+        if length > self.limits.text_length:
+            raise RenderLimitError(f"a text is over {self.limits.text_length} characters")
+
+
+class RecordingContext(Context):
+    """Notes the tags of every part a template looks up. Includes and imports get contexts of the same class."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        if key in self.vars:
+            return self.vars[key]
+        if key not in self.parent:
+            return missing
+        state: RenderState = self.parent[STATE]
+        tags = state.part_tags.get(key)
+        if tags:
+            state.tags.update(tags)
+        return self.parent[key]
+
+
+def state_of(context: Context) -> RenderState:
+    state: RenderState = context.parent[STATE]
+    return state
+
+
+@pass_context
+def _charge_step(context: Context, byte_count: int) -> str:
+    context.parent[STATE].charge(byte_count)
+    return ""
+
+
+@pass_context
+def _printed(context: Context, value: Any) -> Any:
+    """Every `{{ ... }}` ends here: null prints nothing, and what is printed counts."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        value = str(value)
+    if value:
+        context.parent[STATE].charge_output(len(value))
+    return value
+
+
+@pass_context
+def _range(context: Context, *bounds: int) -> range:
+    numbers = range(*bounds)
+    if len(numbers) > state_of(context).limits.list_length:
+        raise RenderLimitError(f"range() is over {state_of(context).limits.list_length} items")
+    return numbers
+
+
+class ThemeEnvironment(ImmutableSandboxedEnvironment):
+    """One theme's templates. `strict` makes a missing name an error (tests); otherwise it prints nothing."""
+
+    context_class = RecordingContext
+    intercepted_binops = frozenset(("+", "*", "%", "-", "/", "//"))
+
+    def __init__(
+        self,
+        loader: BaseLoader,
+        filters: Mapping[str, Callable[..., Any]],
+        limits: RenderLimits,
+        *,
+        strict: bool,
+    ) -> None:
+        super().__init__(
+            loader=loader,
+            autoescape=True,
+            undefined=StrictUndefined if strict else ChainableUndefined,
+            finalize=_printed,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            cache_size=-1,
+            auto_reload=False,
+        )
+        self._limits = limits
+        self.tests = {name: test for name, test in self.tests.items() if name in _TEST_WORDS}
+        self.filters = {**filters, _STEP: _charge_step}
+        self.globals = {"range": _range}
+
+    def _generate(
+        self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
+    ) -> str:
+        _check(source, name, filename)
+        _charge_everywhere(source)
+        return super()._generate(source, name, filename, defer_init)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`a.b` is an item of a dict. Of Python's own attributes only loop facts and imported macros can be had."""
+        if isinstance(obj, dict):
+            found = obj.get(attribute, missing)
+            return found if found is not missing else self.undefined(obj=obj, name=attribute)
+        if isinstance(obj, LoopContext) and attribute in _LOOP_WORDS:
+            return getattr(obj, attribute)
+        if type(obj).__name__ == "TemplateModule" and not attribute.startswith("_"):
+            return vars(obj).get(attribute, self.undefined(obj=obj, name=attribute))
+        if isinstance(obj, ChainableUndefined):
+            return obj
+        return self.undefined(obj=obj, name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, (dict, list, tuple, str)):
+            try:
+                return obj[argument]
+            except (LookupError, TypeError):
+                return self.undefined(obj=obj, name=argument)
+        return obj if isinstance(obj, ChainableUndefined) else self.undefined(obj=obj, name=argument)
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        state_of(__context).charge(0)
+        if not __self.is_safe_callable(__obj):
+            raise SecurityError("a theme can call macros, super(), caller(), loop.cycle() and range() only")
+        return __context.call(__obj, *args, **kwargs)
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        if isinstance(obj, (Macro, BlockReference)) or obj is _range:
+            return True
+        return isinstance(getattr(obj, "__self__", None), LoopContext)  # loop.cycle
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Numbers calculate, texts and lists join; nothing grows past the limits ("a" * 10**9, "%99999d" % 1)."""
+        both = (left, right)
+        if all(isinstance(side, (int, float)) for side in both):
+            if operator == "*" and any(abs(side) > 2**64 for side in both):
+                raise RenderLimitError("a number is too large")
+            return super().call_binop(context, operator, left, right)
+        if operator == "+" and all(isinstance(side, str) for side in both):
+            state_of(context).check_length(len(left) + len(right))
+            return left + right
+        if operator == "+" and all(isinstance(side, (list, tuple)) for side in both):
+            if len(left) + len(right) > self._limits.list_length:
+                raise RenderLimitError(f"a list is over {self._limits.list_length} items")
+            return [*left, *right]
+        raise TypeError(f"a theme cannot calculate {type(left).__name__} {operator} {type(right).__name__}")
+
+
+def _refuse(node: nodes.Node, name: str | None, filename: str | None, reason: str) -> NoReturn:
+    raise TemplateAssertionError(reason, node.lineno, name, filename)
+
+
+def _check(template: nodes.Template, name: str | None, filename: str | None) -> None:
+    """The allow-list. What is not named here no theme can say, whatever a later Jinja learns to parse."""
+    for node in (template, *_descend(template)):
+        kind = type(node).__name__
+        if kind not in _NODE_WORDS:
+            _refuse(node, name, filename, f"themes cannot use {kind}")
+        for word in _words(node):
+            if word.startswith("_"):
+                _refuse(node, name, filename, f"names cannot start with an underscore: {word}")
+        reference = getattr(node, "template", None)
+        if reference is not None and not (isinstance(reference, nodes.Const) and isinstance(reference.value, str)):
+            _refuse(node, name, filename, "name the file of the theme as a plain text")
+        if isinstance(node, nodes.For) and node.recursive:
+            _refuse(node, name, filename, "loops cannot be recursive")
+        if isinstance(node, nodes.Name) and node.name == "self":
+            _refuse(node, name, filename, "themes cannot use self")
+        if getattr(node, "dyn_args", None) or getattr(node, "dyn_kwargs", None):
+            _refuse(node, name, filename, "arguments cannot be unpacked")
+
+
+def _descend(node: nodes.Node) -> Iterator[nodes.Node]:
+    for child in node.iter_child_nodes():
+        yield child
+        yield from _descend(child)
+
+
+def _words(node: nodes.Node) -> Iterator[str]:
+    for field in ("name", "attr", "key", "target"):
+        value = getattr(node, field, None)
+        if isinstance(value, str):
+            yield value
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+        yield node.arg.value
+    if isinstance(node, nodes.FromImport):
+        for word in node.names:
+            yield from (word,) if isinstance(word, str) else word
+
+
+def _charge_everywhere(template: nodes.Template) -> None:
+    """Puts a step at the start of every body that can run more than once, with the bytes of its fixed text."""
+    for node in (template, *_descend(template)):
+        if isinstance(node, (nodes.Import, nodes.FromImport)):
+            # Without the context, Jinja would keep one module of macros for all shops and no budget in it.
+            node.with_context = True
+        if isinstance(node, nodes.Concat):  # `x ~ x` again and again doubles a text: each part counts
+            node.nodes = [nodes.Filter(part, "text", [], [], None, None, lineno=node.lineno) for part in node.nodes]
+    for node in [template, *(node for node in _descend(template) if isinstance(node, _CHARGED))]:
+        step = nodes.Filter(nodes.Const(_fixed_bytes(node)), _STEP, [], [], None, None, lineno=node.lineno)
+        node.body.insert(0, nodes.ExprStmt(step, lineno=node.lineno))
+    if template.environment is not None:
+        template.set_environment(template.environment)
+
+
+def _fixed_bytes(node: nodes.Node) -> int:
+    total = 0
+    for child in node.iter_child_nodes():
+        if isinstance(child, nodes.TemplateData):
+            total += len(child.data.encode())
+        elif not isinstance(child, _CHARGED):
+            total += _fixed_bytes(child)
+    return total
