@@ -1,0 +1,139 @@
+"""The post office of one machine: takes every e-mail, delivers none, shows them on a page and as JSON.
+
+Messages are files, so they outlive a restart; only the newest are kept.
+"""
+
+import argparse
+import asyncio
+import email
+import email.policy
+import html
+import json
+import time
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+KEPT_MESSAGES = 1_000
+MESSAGE_BYTES = 10 * 1024 * 1024
+PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "no-store"}
+
+
+class Mailbox:
+    """A folder of messages, newest last by name."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    def add(self, recipients: list[str], content: bytes) -> None:
+        message = email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.default)
+        record = {
+            "to": recipients,
+            "subject": str(message["Subject"] or ""),
+            "from": str(message["From"] or ""),
+            "text": _part(message, "plain"),
+            "html": _part(message, "html"),
+            "received_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        path = self._folder / f"{time.time_ns():020d}.json"
+        path.write_text(json.dumps(record), encoding="utf-8")
+        for old in self._paths()[:-KEPT_MESSAGES]:
+            old.unlink(missing_ok=True)
+
+    def newest_first(self, recipient: str = "") -> list[dict[str, Any]]:
+        """`recipient` keeps only the messages to that address, in any case of letters."""
+        records = [json.loads(path.read_text(encoding="utf-8")) for path in reversed(self._paths())]
+        wanted = recipient.lower()
+        return [record for record in records if not wanted or wanted in [to.lower() for to in record["to"]]]
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("*.json"))
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    return str(part.get_content()) if part else ""
+
+
+class SinkHandler:
+    """What aiosmtpd calls for each message."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.content or b""
+        self._mailbox.add(list(envelope.rcpt_tos), content if isinstance(content, bytes) else content.encode())
+        return "250 Kept"
+
+
+def make_app(mailbox: Mailbox) -> Starlette:
+    def page(request: Request) -> Response:
+        records = mailbox.newest_first(request.query_params.get("to", ""))
+        return HTMLResponse(_page(records), headers=PAGE_HEADERS)
+
+    def messages(request: Request) -> Response:
+        return JSONResponse(mailbox.newest_first(request.query_params.get("to", "")))
+
+    def health(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    return Starlette(routes=[Route("/", page), Route("/messages.json", messages), Route("/health", health)])
+
+
+def _page(records: list[dict[str, Any]]) -> str:
+    style = (
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}"
+        ":root{color-scheme:light dark}"
+        "article{border-top:1px solid #8886;padding:1rem 0}pre{white-space:pre-wrap;overflow-wrap:anywhere}"
+        "h2{font-size:1.1rem;margin:0}p{margin:.2rem 0;opacity:.75}"
+    )
+    articles = (
+        "".join(_article(record) for record in records) or "<p>No e-mail yet. What the shops send lands here.</p>"
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Mail</title>'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<style>{style}</style><h1>Mail</h1>{articles}</html>"
+    )
+
+
+def _article(record: dict[str, Any]) -> str:
+    subject, recipients = html.escape(record["subject"]), html.escape(", ".join(record["to"]))
+    text = html.escape(record["text"] or record["html"])
+    when = html.escape(record["received_at"])
+    return f"<article><h2>{subject}</h2><p>to {recipients}, {when}</p><pre>{text}</pre></article>"
+
+
+async def run(smtp_port: int, page_port: int, folder: Path) -> None:
+    """Until SIGTERM or SIGINT, which uvicorn turns into a return."""
+    mailbox = Mailbox(folder)
+    handler = SinkHandler(mailbox)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(handler, data_size_limit=MESSAGE_BYTES, enable_SMTPUTF8=True), "127.0.0.1", smtp_port
+    )
+    config = uvicorn.Config(make_app(mailbox), host="127.0.0.1", port=page_port, log_level="warning", access_log=False)
+    async with server:
+        await uvicorn.Server(config).serve()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m standalone.smtp_sink", description=__doc__)
+    parser.add_argument("--smtp-port", type=int, required=True)
+    parser.add_argument("--page-port", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    asyncio.run(run(options.smtp_port, options.page_port, options.folder))
+
+
+if __name__ == "__main__":
+    main()
