@@ -1,0 +1,37 @@
+"""What can go wrong on the edge, in its own words. Foreign exceptions are translated into these once, at the door."""
+
+
+class EdgeError(Exception):
+    """Every failure the edge knows how to answer."""
+
+
+class CacheError(EdgeError):
+    """The cache or state server did not answer in time or answered nonsense: a counted miss, never a 500."""
+
+
+class OriginUnavailable(EdgeError):
+    """The origin did not answer, or not with sense: serve what there is and say so, else 503."""
+
+
+class Overloaded(EdgeError):
+    """A limit on work at once is reached. The text says which; the shopper may try again in `retry_after_seconds`."""
+
+    def __init__(self, limit: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(limit)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UnknownHost(EdgeError):
+    """No shop answers to this host."""
+
+
+class PageFailed(EdgeError):
+    """The page's data came but no page could be made of it: 503, logged, never stored."""
+
+
+class BadRequest(EdgeError):
+    """A request that no browser sends; `status` is 400 unless a better one is known."""
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.status = status
