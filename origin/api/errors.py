@@ -1,0 +1,101 @@
+"""Failures as answers. The admin and platform APIs answer in the ecosystem's shape, the storefront in problem details."""
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from origin.errors import Conflict, Invalid, NotFound, OriginError, Unavailable
+
+log = structlog.get_logger()
+
+
+class AdminError(Exception):
+    """An answer `{"errors": text or fields}` with this status."""
+
+    def __init__(self, status: int, errors: str | dict[str, list[str]], headers: dict[str, str] | None = None) -> None:
+        super().__init__(str(errors))
+        self.status = status
+        self.errors = errors
+        self.headers = headers or {}
+
+
+class HiddenRoute(Exception):
+    """The caller may not even know that this route exists."""
+
+
+def problem(status: int, title: str, detail: str, **more: object) -> JSONResponse:
+    """RFC 9457 problem details, the shape of storefront and checkout errors."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def is_storefront(request: Request) -> bool:
+    return "Stoa-Store-Id" in request.headers and not request.url.path.startswith(("/admin", "/platform"))
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(AdminError, _admin_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HiddenRoute, _not_found)
+    app.add_exception_handler(HTTPException, _http_exception)  # type: ignore[arg-type]
+    app.add_exception_handler(OriginError, _origin_error)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _invalid_request)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _admin_error(_request: Request, error: AdminError) -> Response:
+    return JSONResponse({"errors": error.errors}, error.status, error.headers)
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"errors": "Not Found"}, 404)
+
+
+async def _http_exception(_request: Request, error: HTTPException) -> Response:
+    return JSONResponse({"errors": error.detail}, error.status_code, error.headers)
+
+
+async def _origin_error(request: Request, error: OriginError) -> Response:
+    status, errors = _meaning(error)
+    headers = {"Retry-After": "1"} if status == 503 else {}
+    if is_storefront(request):
+        answer = problem(status, str(error) or "Error", str(error), errors=errors)
+        answer.headers.update(headers)
+        return answer
+    return JSONResponse({"errors": errors}, status, headers)
+
+
+def _meaning(error: OriginError) -> tuple[int, str | dict[str, list[str]]]:
+    match error:
+        case Invalid():
+            return 422, error.fields
+        case NotFound():
+            return 404, "Not Found"
+        case Conflict():
+            return 409, str(error)
+        case Unavailable():
+            return 503, f"Temporarily unavailable: {error}. Please try again."
+        case _:
+            return 500, "An unexpected error occurred"
+
+
+async def _invalid_request(request: Request, error: RequestValidationError) -> Response:
+    """422 naming each field; 400 when the body is not JSON at all or lacks its root key."""
+    details = error.errors()
+    if any(detail["type"] == "json_invalid" for detail in details):
+        return JSONResponse({"errors": "The request body is not valid JSON"}, 400)
+    roots = [detail for detail in details if detail["type"] == "missing" and len(detail["loc"]) <= 2]
+    if roots and request.method in {"POST", "PUT"}:
+        name = str(roots[0]["loc"][-1])
+        return JSONResponse({"errors": {name: "Required parameter missing or invalid"}}, 400)
+    fields: dict[str, list[str]] = {}
+    for detail in details:
+        name = ".".join(str(step) for step in detail["loc"] if step not in {"body", "query", "path"})
+        fields.setdefault(name or "base", []).append(detail["msg"])
+    return JSONResponse({"errors": fields}, 422)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected error", path=request.url.path, exc_info=error)
+    return JSONResponse({"errors": "An unexpected error occurred"}, 500)

@@ -1,0 +1,18 @@
+"""What the origin's routes work with: built once by app.py when the program starts, handed to every request."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from origin.db import Database
+from origin.settings import OriginSettings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    settings: OriginSettings
+    db: Database
+    state: "Redis"
+    themes: frozenset[str]  # the names of the installed themes
