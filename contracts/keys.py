@@ -6,11 +6,12 @@ ever equal a tag of another. The table of what pages carry and what changes purg
     page carries                              a change of ... purges
     ----------------------------------------  ------------------------------------------------------------------
     every page           shop                 shop, settings, theme, navigation   shop
-    product and twins    product/{id}         product, variant, image, option,
-                                              availability                        product/{id}, its collections
-                                                                                  before and after, listing
-    collection and twin  collection/{id}      collection, its members             collection/{id}, listing
-    home                 collection/{id}...   static page                         page/{id}, shop if it is new or gone
+    product and twins    product/{id}, those  product, variant, image, option,
+                         of related cards,    availability                        product/{id}, its collections
+                         .../members                                              before and after, listing
+    collection and twin  collection/{id}      collection, membership              collection/{id}, .../members, listing
+    home                 collection/{id}...,  static page                         page/{id}, listing
+                         listing
     search, feeds,       listing              host added, moved, removed          h/{host}
     sitemap, 404
     static page          page/{id}
@@ -41,6 +42,11 @@ def collection_tag(store_id: StoreId, collection_id: int) -> str:
     return f"t/{store_id}/collection/{collection_id}"
 
 
+def collection_members_tag(store_id: StoreId, collection_id: int) -> str:
+    """Which products a collection has and what it is called, not what they cost: what their own pages show of it."""
+    return f"t/{store_id}/collection/{collection_id}/members"
+
+
 def static_page_tag(store_id: StoreId, page_id: int) -> str:
     return f"t/{store_id}/page/{page_id}"
 
@@ -61,7 +67,9 @@ def product_change_tags(store_id: StoreId, product_id: int, collection_ids: Iter
 
 
 def collection_change_tags(store_id: StoreId, collection_id: int) -> frozenset[str]:
-    return frozenset((collection_tag(store_id, collection_id), listing_tag(store_id)))
+    """A change of the collection itself (title, rules, membership), not of a product in it."""
+    members = collection_members_tag(store_id, collection_id)
+    return frozenset((collection_tag(store_id, collection_id), members, listing_tag(store_id)))
 
 
 def store_of_tag(tag: str) -> StoreId | None:

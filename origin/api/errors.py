@@ -1,4 +1,4 @@
-"""Failures as answers. The admin and platform APIs answer in the ecosystem's shape, the storefront in problem details."""
+"""Failures as answers: the ecosystem's shape for the admin and platform APIs, problem details for the storefront."""
 
 import structlog
 from fastapi import FastAPI, Request
