@@ -1,0 +1,62 @@
+"""The edge's settings, from the environment (prefix STOA_). Everything that has a limit has it here."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MEGABYTE = 1024 * 1024
+
+
+class EdgeSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="STOA_", frozen=True, extra="ignore")
+
+    state_url: str = Field("redis://127.0.0.1:6379/0", description="State Valkey: the bus and the tags' positions")
+    cache_url: str = Field("redis://127.0.0.1:6380/0", description="Cache Valkey: pages and tenant records")
+    origin_url: str = Field("http://127.0.0.1:8081", description="The origin, as edges and tools reach it")
+    edge_secret: str = Field("", description="Shared by edges and origin; the origin's internal routes need it")
+
+    edge_host: str = Field("127.0.0.1", description="Address the edge listens on")
+    edge_port: int = Field(8080, ge=0, le=65535, description="Port that all edge workers of a machine share")
+    edge_direct_port: int = Field(0, ge=0, le=65535, description="A further port for this worker alone; 0 is none")
+    edge_ops_port: int = Field(0, ge=0, le=65535, description="Loopback port of /health and /metrics; 0 is none")
+
+    edge_memory_bytes: int = Field(256 * _MEGABYTE, ge=_MEGABYTE, description="Pages kept in a worker's memory (L1)")
+    edge_memory_tenant_percent: int = Field(25, ge=1, le=100, description="Most of it that one shop may use")
+    edge_file_bytes: int = Field(_MEGABYTE, ge=0, description="Largest uploaded file that is cached")
+    edge_file_body_bytes: int = Field(
+        20 * _MEGABYTE, ge=1024, description="Largest uploaded file that is served at all"
+    )
+
+    edge_page_seconds: int = Field(86_400, ge=60, description="Longest life of a cached page nobody has purged")
+    edge_missing_seconds: float = Field(1.0, ge=0, le=60, description="Life of a cached 404")
+    edge_missing_pages: int = Field(200, ge=0, description="404s of one shop kept at once")
+    edge_unknown_hosts: int = Field(10_000, ge=0, description="Unknown hosts remembered at once")
+    edge_cdn_seconds: int = Field(
+        5, ge=0, le=86_400, description="Time a CDN in front may keep a page (CDN-Cache-Control)"
+    )
+
+    edge_fills: int = Field(64, ge=1, description="Pages made at once by one worker")
+    edge_tenant_fills: int = Field(16, ge=1, description="Pages of one shop made at once by one worker")
+    edge_fill_wait_seconds: float = Field(2.0, gt=0, description="Longest wait for a turn to make a page")
+    edge_passes: int = Field(256, ge=1, description="Cart and checkout requests passed on at once by one worker")
+    edge_tenant_passes: int = Field(128, ge=1, description="Those of one shop")
+    edge_pass_body_bytes: int = Field(256 * 1024, ge=1024, description="Largest cart or checkout request")
+    edge_pass_answer_bytes: int = Field(4 * _MEGABYTE, ge=1024, description="Largest answer passed back to a shopper")
+
+    edge_connect_seconds: float = Field(0.5, gt=0, description="Time to connect to the origin")
+    edge_read_seconds: float = Field(3.0, gt=0, description="Time the origin has for a snapshot")
+    edge_pass_seconds: float = Field(30.0, gt=0, description="Time the origin has for a cart or checkout request")
+    edge_origin_connections: int = Field(128, ge=1, description="Connections to the origin kept by one worker")
+    edge_origin_keepalive_seconds: float = Field(
+        4.0, gt=0, description="Idle time after which they are closed; less than the origin's own"
+    )
+    edge_cache_seconds: float = Field(0.25, gt=0, description="Time the cache and state servers have for one answer")
+
+    edge_connections: int = Field(10_000, ge=1, description="Shoppers' connections one worker holds")
+    edge_header_bytes: int = Field(32 * 1024, ge=1024, description="Largest request line and headers together")
+    edge_header_seconds: float = Field(10.0, gt=0, description="Time a client has to send them")
+    edge_body_seconds: float = Field(15.0, gt=0, description="Time a client has to send a body")
+    edge_idle_seconds: int = Field(30, ge=1, description="Time an idle connection of a shopper is kept")
+    edge_stop_seconds: int = Field(1, ge=0, description="Time running requests have when the edge is stopped")
+    edge_slow_seconds: float = Field(1.0, gt=0, description="Requests that take longer are logged")
+
+    themes_path: str = Field("", description="Folder of the installed themes; empty is the one beside the packages")
