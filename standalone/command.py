@@ -33,13 +33,23 @@ def spawn(command: Command, log: IO[bytes] | int) -> subprocess.Popen[bytes]:
     """Start it in a session of its own: Ctrl-C reaches only us, and we stop the others in order."""
     return subprocess.Popen(
         command.wrapped_argv(),
-        env={**os.environ, **command.environment},
+        env=clean_environment() | dict(command.environment),
         cwd=command.folder,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours without what opens a server or an account. A program gets its credentials from its Command or not at all:
+    an edge renders strangers' themes and must not find the database's password in its environment."""
+    return {name: value for name, value in os.environ.items() if not _is_credential(name)}
+
+
+def _is_credential(name: str) -> bool:
+    return name.startswith("STOA_") and name.endswith(("_URL", "_KEY", "_SECRET", "_TOKEN", "_PASSWORD"))
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from standalone.command import Command
 from standalone.errors import StandaloneError
@@ -49,7 +50,14 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        return self.url_of(SUPERUSER, self._password(), "postgres")
+        return self.admin_url_of("postgres")
+
+    @property
+    def title(self) -> str:
+        return "PostgreSQL"
+
+    def admin_url_of(self, database: str) -> str:
+        return self.url_of(SUPERUSER, self._password(), database)
 
     def url_of(self, user: str, password: str, database: str) -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
@@ -90,6 +98,12 @@ class EmbeddedPostgres:
             return False
         await connection.close()
         return True
+
+    async def ensure_database(self, name: str) -> None:
+        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
+            cursor = await connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+            if await cursor.fetchone() is None:
+                await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def _password(self) -> str:
         return SecretsFile(self.folder / "secrets.json").get("superuser")
@@ -154,6 +168,10 @@ class EmbeddedValkey:
     folder: Path
     port: int
     memory_bytes: int = 256 * 1024 * 1024
+
+    @property
+    def title(self) -> str:
+        return f"the {self.profile} Valkey"
 
     @property
     def url(self) -> str:

@@ -1,0 +1,58 @@
+"""`stoa store create | list | close`: the platform API of a running platform, in words."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from standalone.errors import StandaloneError
+from standalone.origin_client import OriginClient
+from standalone.output import Output
+from standalone.ready_file import Ready, StoreAccess, read_ready
+from standalone.store_book import StoreBook
+
+
+async def create(data_dir: Path, wanted: Mapping[str, Any], output: Output) -> None:
+    ready = read_ready(data_dir)
+    async with OriginClient(ready.origin, ready.platform_token) as origin:
+        store, access = await origin.create_store(wanted)
+    StoreBook(data_dir).add([access])
+    url = _storefront_url(ready, access)
+    output.result(
+        {"store": store, "url": url, "admin_token": access.admin_token},
+        f"{access.name} is open: {url}",
+        f"store id     {access.store_id}",
+        f"admin token  {access.admin_token}",
+    )
+
+
+async def show_list(data_dir: Path, limit: int, after: int | None, output: Output) -> None:
+    ready = read_ready(data_dir)
+    async with OriginClient(ready.origin, ready.platform_token) as origin:
+        stores = await origin.list_stores(limit, after)
+    rows = [[str(store.get(field, "")) for field in ("id", "name", "host", "status", "currency")] for store in stores]
+    output.rows({"stores": stores}, ("Id", "Name", "Host", "Status", "Currency"), rows)
+
+
+async def close(data_dir: Path, name: str, output: Output) -> None:
+    ready = read_ready(data_dir)
+    store_id = int(name) if name.isdecimal() else ready.store_called(name).store_id
+    async with OriginClient(ready.origin, ready.platform_token) as origin:
+        answer = await origin.close_store(store_id)
+    StoreBook(data_dir).remove(store_id)
+    output.result({"closed": store_id} | answer, f"Shop {store_id} is closed.")
+
+
+def subdomain_for(name: str) -> str:
+    """`Ärzte & Co.` -> `arzte-co`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    subdomain = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
+    if not subdomain:
+        raise StandaloneError(f"No subdomain can be made from {name!r}; choose one with --subdomain.")
+    return subdomain
+
+
+def _storefront_url(ready: Ready, store: StoreAccess) -> str:
+    return f"http://{store.host}:{urlsplit(ready.edge).port}"
