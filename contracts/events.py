@@ -7,6 +7,7 @@ committed up to then (design, section 5).
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgpack
 
@@ -28,6 +29,36 @@ EVENT_JOB = "origin.jobs.events.handle"
 EVENT_QUEUE = "events"
 
 
+class StreamId(NamedTuple):
+    """A message's id on the bus: milliseconds of the state server's clock, and a number within them."""
+
+    ms: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> "StreamId":
+        """Reads b"1700000000000-0". Raises ValueError."""
+        plain = text.decode("ascii") if isinstance(text, bytes) else text
+        ms, dash, number = plain.partition("-")
+        if not (dash and ms.isdigit() and number.isdigit()):
+            raise ValueError(f"{plain[:40]!r} is not a stream id")
+        return cls(int(ms), int(number))
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place on the bus. Positions of different epochs cannot be compared: the bus lost something in between."""
+
+    epoch: str
+    id: StreamId
+
+    def is_beyond(self, other: "Position") -> bool:
+        return self.epoch == other.epoch and self.id > other.id
+
+
 @dataclass(frozen=True, slots=True)
 class BusMessage:
     """`drain_age_ms` is None on all but the last message of a drain."""
@@ -46,6 +77,10 @@ class BusMessage:
             version, tags, drain_age_ms = msgpack.unpackb(encoded)
         except (TypeError, ValueError) as error:
             raise ValueError("not a bus message") from error
-        if version != 1 or not all(isinstance(tag, str) for tag in tags):
+        if version != 1:
             raise ValueError(f"bus message version {version!r} is not 1")
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise ValueError("a bus message's tags are a list of texts")
+        if drain_age_ms is not None and not (type(drain_age_ms) is int and drain_age_ms >= 0):
+            raise ValueError("a drain's age is a number of milliseconds or nothing")
         return cls(tuple(tags), drain_age_ms)
