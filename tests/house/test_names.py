@@ -1,0 +1,82 @@
+"""Names and small rules of STYLE.md that a reader should never have to check."""
+
+import ast
+import re
+
+from tests.house.sources import ROOT, files_of_tests, functions, name, source_files, tree
+
+MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core", "manager", "services"}
+
+
+def test_no_file_or_folder_is_called_after_nothing():
+    found = [
+        name(path)
+        for path in (*source_files(), *files_of_tests())
+        if MEANINGLESS & {path.stem, *path.parent.parts[-2:]}
+    ]
+    assert found == []
+
+
+def test_every_module_says_what_it_holds():
+    missing = [
+        name(path)
+        for path in (*source_files(), *files_of_tests())
+        if path.name != "__init__.py" and not ast.get_docstring(tree(path))
+    ]
+    assert missing == []
+
+
+def test_package_files_are_empty():
+    assert [
+        name(path) for path in (*source_files(), *files_of_tests()) if path.name == "__init__.py" and path.read_text()
+    ] == []
+
+
+def test_every_test_can_fail():
+    """A test without an assertion, an expected exception or a called check asserts nothing."""
+    silent = [
+        f"{name(path)}:{function.name}"
+        for path in files_of_tests()
+        for function in functions(path)
+        if function.name.startswith("test_") and not _checks(function)
+    ]
+    assert silent == []
+
+
+def _checks(function):
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assert):
+            return True
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in {"pytest.raises", "pytest.fail", "expect"} or re.search(
+                r"(^|\.|_)(assert|check|expect|verify)", called
+            ):
+                return True
+    return False
+
+
+def test_the_environment_is_read_in_settings_only():
+    """Programs are told things through their settings; standalone hands its children their environment."""
+    found = [
+        name(path)
+        for path in source_files()
+        if re.search(r"os\.(environ|getenv)", path.read_text())
+        and not name(path).startswith(("standalone/", "loadtest/"))
+    ]
+    assert found == []
+
+
+def test_the_tenant_of_a_connection_is_set_in_one_place():
+    found = [name(path) for path in source_files() if re.search(r"SET\s+(LOCAL\s+)?app\.", path.read_text())]
+    assert found == ["origin/db.py"]
+
+
+def test_nothing_speaks_of_this_machine():
+    wheres = ("/work/", "/root/", "/home/")
+    found = [
+        name(path)
+        for path in (*source_files(), *files_of_tests(), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"))
+        if path.name != "test_names.py" and any(where in path.read_text() for where in wheres)
+    ]
+    assert found == []
