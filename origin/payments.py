@@ -1,0 +1,265 @@
+"""Card payments through the stripe library: what a checkout asks of the provider, and its answers as typed outcomes.
+
+The library never retries here: what did not answer is Unknown, and the completer asks again with the same key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import stripe
+import structlog
+from stripe import HTTPXClient, StripeClient
+
+from contracts.money import decimals
+from origin.errors import OriginError
+
+log = structlog.get_logger()
+
+TIMEOUT_SECONDS = 10.0
+NOT_NOW = "This shop cannot take card payments at the moment. You have not been charged."
+
+# https://docs.stripe.com/currencies: what the provider counts in whole units or in thousandths; all else in hundredths.
+_WHOLE = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
+_THOUSANDTHS = frozenset("BHD JOD KWD OMR TND".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    intent_id: str
+    charge_id: str | None
+    amount: int  # in the provider's units
+    currency: str
+    card: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequiresAction:
+    """The buyer has to confirm at `url`."""
+
+    intent_id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Nothing was taken. `message` is for the buyer."""
+
+    code: str
+    message: str
+    intent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can say yet whether money moved."""
+
+    reason: str
+    intent_id: str | None = None
+
+
+Outcome = Succeeded | RequiresAction | Declined | Unknown
+
+
+class BadSignature(OriginError):
+    """A webhook that the provider did not send, or not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What is to be paid. `key` and `metadata` come from our own rows, never from a client."""
+
+    key: str
+    amount_minor: int
+    currency: str
+    payment_method: str
+    return_url: str
+    description: str
+    metadata: Mapping[str, str]
+    shipping: Mapping[str, Any] | None = None
+    destination: str | None = None  # the shop's connected account
+    fee_minor: int = 0
+
+
+class _PaymentSettings(Protocol):
+    @property
+    def stripe_secret_key(self) -> str: ...
+    @property
+    def stripe_api_base(self) -> str: ...
+    @property
+    def stripe_webhook_secret(self) -> str: ...
+
+
+class Payments:
+    """One client for the program's lifetime; `close` it at the end."""
+
+    def __init__(self, settings: _PaymentSettings, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._webhook_secret = settings.stripe_webhook_secret
+        self._http = HTTPXClient(timeout=timeout_seconds)
+        self._client: StripeClient | None = None
+        if settings.stripe_secret_key:
+            self._client = StripeClient(
+                settings.stripe_secret_key,
+                base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
+                max_network_retries=0,
+                http_client=self._http,
+            )
+
+    async def close(self) -> None:
+        await self._http.close_async()  # type: ignore[no-untyped-call]
+
+    async def charge(self, wanted: Charge) -> Outcome:
+        """Creates and confirms a payment intent. The same key never charges twice."""
+        if self._client is None:
+            return Declined("payments_unavailable", NOT_NOW)
+        params = _intent_params(wanted)
+        try:
+            intent = await self._client.v1.payment_intents.create_async(params, {"idempotency_key": wanted.key})  # type: ignore[arg-type]
+        except stripe.StripeError as error:
+            return _failure(error)
+        return outcome_of(intent)
+
+    async def look_up(self, intent_id: str) -> tuple[Outcome, Mapping[str, str]]:
+        """An intent as it is now, and its metadata."""
+        if self._client is None:
+            return Unknown("no payment provider is configured", intent_id), {}
+        try:
+            intent = await self._client.v1.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]})
+        except stripe.StripeError as error:
+            return Unknown(str(error), intent_id), {}
+        return outcome_of(intent), intent.metadata.to_dict() if intent.metadata else {}
+
+    async def find(self, attempt: str) -> Outcome | None:
+        """The intent whose metadata names this attempt; None if the provider has never heard of it."""
+        if self._client is None:
+            return None
+        query = f"metadata['stoa_attempt']:'{attempt}'"
+        try:
+            found = await self._client.v1.payment_intents.search_async(
+                {"query": query, "limit": 1, "expand": ["data.latest_charge"]}
+            )
+        except stripe.StripeError as error:
+            return Unknown(str(error))
+        return outcome_of(found.data[0]) if found.data else None
+
+    async def cancel(self, intent_id: str) -> Outcome:
+        """Ends an intent nobody will confirm any more. What had already succeeded stays so, and that is answered."""
+        if self._client is None:
+            return Unknown("no payment provider is configured", intent_id)
+        try:
+            intent = await self._client.v1.payment_intents.cancel_async(
+                intent_id, {"cancellation_reason": "abandoned", "expand": ["latest_charge"]}
+            )
+        except stripe.InvalidRequestError:
+            return (await self.look_up(intent_id))[0]
+        except stripe.StripeError as error:
+            return Unknown(str(error), intent_id)
+        return outcome_of(intent)
+
+    async def refund(self, intent_id: str, key: str) -> bool:
+        """Gives all of it back. False: ask again later with the same key."""
+        if self._client is None:
+            return False
+        try:
+            await self._client.v1.refunds.create_async({"payment_intent": intent_id}, {"idempotency_key": key})
+        except stripe.InvalidRequestError as error:
+            return error.code == "charge_already_refunded"
+        except stripe.StripeError as error:
+            log.warning("refund not confirmed", intent=intent_id, error=str(error))
+            return False
+        return True
+
+    def webhook_intent(self, payload: bytes, signature: str | None) -> str | None:
+        """The payment intent a webhook is about; None if it is about something else. Raises BadSignature."""
+        try:
+            event = stripe.Webhook.construct_event(payload, signature, self._webhook_secret)
+        except (stripe.SignatureVerificationError, ValueError) as error:
+            raise BadSignature("the webhook's signature does not match or is too old") from error
+        if not event.type.startswith("payment_intent."):
+            return None
+        return str(event.data.object["id"])
+
+
+def provider_amount(minor: int, currency: str) -> int:
+    """Our minor units (ISO 4217) in the provider's: they differ for a few currencies."""
+    theirs = 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
+    step = theirs - decimals(currency)
+    return int(minor * 10**step) if step >= 0 else minor // int(10**-step)
+
+
+def outcome_of(intent: stripe.PaymentIntent) -> Outcome:
+    """https://docs.stripe.com/payments/paymentintents/lifecycle"""
+    match intent.status:
+        case "succeeded":
+            charge = intent.latest_charge
+            is_expanded = isinstance(charge, stripe.Charge)
+            return Succeeded(
+                intent.id,
+                charge.id if isinstance(charge, stripe.Charge) else charge,
+                intent.amount_received,
+                intent.currency.upper(),
+                _card(charge) if is_expanded and isinstance(charge, stripe.Charge) else None,
+            )
+        case "requires_action":
+            redirect = intent.next_action.redirect_to_url if intent.next_action else None
+            if redirect is None or not redirect.url:
+                return Unknown("the payment requires an action without an address", intent.id)
+            return RequiresAction(intent.id, redirect.url)
+        case "canceled":
+            return Declined("expired", "The payment was not completed in time. You have not been charged.", intent.id)
+        case "requires_payment_method":
+            error = intent.last_payment_error
+            message = (error.message if error else None) or "The payment was declined."
+            return Declined((error.code if error else None) or "payment_failed", message, intent.id)
+        case _:
+            return Unknown(f"the payment is {intent.status}", intent.id)
+
+
+def _intent_params(wanted: Charge) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "amount": provider_amount(wanted.amount_minor, wanted.currency),
+        "currency": wanted.currency.lower(),
+        "payment_method": wanted.payment_method,
+        "allowed_payment_method_types": ["card"],
+        "confirm": True,
+        "return_url": wanted.return_url,
+        "description": wanted.description[:500],
+        "metadata": dict(wanted.metadata),
+        "expand": ["latest_charge"],
+    }
+    if wanted.shipping:
+        params["shipping"] = dict(wanted.shipping)
+    if wanted.destination:
+        # A destination charge: settled in the shop's name, paid on to its account less the platform's share.
+        params["transfer_data"] = {"destination": wanted.destination}
+        params["on_behalf_of"] = wanted.destination
+        if wanted.fee_minor:
+            params["application_fee_amount"] = provider_amount(wanted.fee_minor, wanted.currency)
+    return params
+
+
+def _failure(error: stripe.StripeError) -> Outcome:
+    match error:
+        case stripe.CardError():
+            intent = getattr(error.error, "payment_intent", None) if error.error else None
+            code = (getattr(error.error, "decline_code", None) if error.error else None) or error.code
+            message = error.user_message or "Your card was declined."
+            return Declined(code or "card_declined", message, intent.id if intent else None)
+        case stripe.IdempotencyError():
+            log.error("payment key used twice", error=str(error))
+            return Unknown(str(error))
+        case stripe.InvalidRequestError() if error.param == "payment_method":
+            return Declined("invalid_payment_method", "This payment method is not known. Please choose another.")
+        case stripe.InvalidRequestError() | stripe.AuthenticationError() | stripe.PermissionError():
+            log.error("payment refused by the provider", error=str(error))
+            return Declined("payments_unavailable", NOT_NOW)
+        case _:  # connection, time-out, rate limit, conflict, 5xx
+            return Unknown(str(error))
+
+
+def _card(charge: stripe.Charge) -> Mapping[str, Any] | None:
+    details = charge.payment_method_details
+    card = details.card if details else None
+    if card is None:
+        return None
+    return {"brand": card.brand, "last4": card.last4, "exp_month": card.exp_month, "exp_year": card.exp_year}

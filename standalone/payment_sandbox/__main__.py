@@ -1,0 +1,37 @@
+"""`python -m standalone.payment_sandbox` serves the sandbox on loopback."""
+
+import argparse
+from pathlib import Path
+
+import uvicorn
+
+from standalone.payment_sandbox.app import Sandbox, create_app
+from standalone.payment_sandbox.ledger import Ledger
+from standalone.payment_sandbox.webhooks import WebhookSender
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="payment_sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="loopback port to listen on")
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder that keeps payments across restarts")
+    parser.add_argument("--webhook-url", default="", help="where events are posted; empty: nowhere")
+    parser.add_argument("--webhook-secret", default="", help="signs the events")
+    parser.add_argument("--latency-ms", type=int, default=0, help="how long a request takes")
+    options = parser.parse_args()
+    sandbox = Sandbox(
+        Ledger(options.data_dir / "payments.sqlite"),
+        WebhookSender(options.webhook_url, options.webhook_secret),
+        latency_ms=options.latency_ms,
+    )
+    uvicorn.run(
+        create_app(sandbox),
+        host="127.0.0.1",
+        port=options.port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""The resources in the provider's shapes. Every field is there, null when this sandbox has nothing to say."""
+
+import secrets
+from typing import Any
+
+from standalone.payment_sandbox.cards import TestCard
+
+Resource = dict[str, Any]
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_3" + "".join(secrets.choice(_ALPHABET) for _ in range(23))
+
+
+def new_payment_intent(amount: int, currency: str, created: int) -> Resource:
+    identifier = new_id("pi")
+    return {
+        "id": identifier,
+        "object": "payment_intent",
+        "amount": amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": None,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic",
+        "client_secret": f"{identifier}_secret_{secrets.token_hex(12)}",
+        "confirmation_method": "automatic",
+        "created": created,
+        "currency": currency,
+        "customer": None,
+        "customer_account": None,
+        "description": None,
+        "excluded_payment_method_types": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": False,
+        "managed_payments": {"enabled": False},
+        "metadata": {},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": ["card"],
+        "processing": None,
+        "receipt_email": None,
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def new_charge(intent: Resource, card: TestCard, created: int) -> Resource:
+    """A successful, captured charge; the caller turns it into a declined one."""
+    identifier = new_id("ch")
+    return {
+        "id": identifier,
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": intent["amount"],
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": intent["application_fee_amount"],
+        "balance_transaction": new_id("txn"),
+        "billing_details": {"address": None, "email": None, "name": None, "phone": None, "tax_id": None},
+        "calculated_statement_descriptor": "STOA SANDBOX",
+        "captured": True,
+        "created": created,
+        "currency": intent["currency"],
+        "customer": intent["customer"],
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": intent["metadata"],
+        "on_behalf_of": intent["on_behalf_of"],
+        "outcome": _outcome("approved_by_network", "Payment complete.", "authorized"),
+        "paid": True,
+        "payment_intent": intent["id"],
+        "payment_method": intent["payment_method"],
+        "payment_method_details": {"type": "card", "card": _card_details(card, intent)},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": False,
+        "refunds": {"object": "list", "data": [], "has_more": False, "url": f"/v1/charges/{identifier}/refunds"},
+        "review": None,
+        "shipping": intent["shipping"],
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+        "status": "succeeded",
+        "transfer_data": intent["transfer_data"],
+        "transfer_group": intent["transfer_group"],
+    }
+
+
+def decline_charge(charge: Resource, code: str, decline_code: str, message: str) -> None:
+    charge.update(
+        amount_captured=0,
+        captured=False,
+        paid=False,
+        status="failed",
+        balance_transaction=None,
+        failure_code=code,
+        failure_message=message,
+        outcome=_outcome("declined_by_network", message, "issuer_declined") | {"reason": decline_code},
+    )
+
+
+def new_refund(charge: Resource, amount: int, created: int) -> Resource:
+    return {
+        "id": new_id("re"),
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": new_id("txn"),
+        "charge": charge["id"],
+        "created": created,
+        "currency": charge["currency"],
+        "customer": None,
+        "customer_account": None,
+        "destination_details": {"card": {"type": "refund", "reference_status": "pending"}, "type": "card"},
+        "metadata": {},
+        "payment_intent": charge["payment_intent"],
+        "payment_method": charge["payment_method"],
+        "reason": None,
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "succeeded",
+        "transfer_reversal": None,
+    }
+
+
+def new_event(kind: str, subject: Resource, api_version: str, idempotency_key: str | None, created: int) -> Resource:
+    return {
+        "id": new_id("evt"),
+        "object": "event",
+        "api_version": api_version,
+        "created": created,
+        "data": {"object": subject},
+        "livemode": False,
+        "pending_webhooks": 1,
+        "request": {"id": new_id("req"), "idempotency_key": idempotency_key},
+        "type": kind,
+    }
+
+
+def _outcome(network_status: str, message: str, kind: str) -> Resource:
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": network_status,
+        "reason": None,
+        "risk_level": "normal",
+        "seller_message": message,
+        "type": kind,
+    }
+
+
+def _card_details(card: TestCard, intent: Resource) -> Resource:
+    return {
+        "amount_authorized": intent["amount"],
+        "brand": card.brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": "US",
+        "exp_month": 12,
+        "exp_year": 2034,
+        "fingerprint": f"sandbox{card.last4}",
+        "funding": card.funding,
+        "last4": card.last4,
+        "network": card.brand,
+        "three_d_secure": None,
+        "wallet": None,
+    }
