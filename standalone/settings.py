@@ -9,18 +9,28 @@ class StandaloneSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STOA_", frozen=True, extra="ignore")
 
-    database_url: str = Field("", description="PostgreSQL as a role that may create roles; `stoa migrate` needs it too")
-    state_url: str = Field("", description="State Valkey: noeviction, kept on disk")
-    cache_url: str = Field("", description="Cache Valkey: allkeys-lfu, nothing kept on disk")
-    cache_memory_bytes: int = Field(
-        256 * 1024 * 1024, ge=1024 * 1024, description="Memory of the built-in cache Valkey"
+    database_url: str = Field(
+        default="", description="PostgreSQL as a role that may create roles; `stoa migrate` needs it too"
     )
-    stripe_secret_key: str = Field("", description="Secret key of a Stripe account; empty starts the payment sandbox")
-    stripe_publishable_key: str = Field("", description="That account's publishable key")
-    stripe_webhook_secret: str = Field("", description="Signing secret of that account's webhook")
-    stripe_api_base: str = Field("", description="Another address for that account's API; empty is Stripe's own")
-    smtp_url: str = Field("", description="smtp://host:port that delivers; empty starts a sink that shows every e-mail")
-    platform_domain: str = Field("stoa.localhost", description="A shop's first host is its subdomain of this")
-    app_password: str = Field("", description="`stoa migrate` gives it to stoa_app; empty leaves the role's password")
-    router_password: str = Field("", description="The same for stoa_router")
-    relay_password: str = Field("", description="The same for stoa_relay")
+    state_url: str = Field(default="", description="State Valkey: noeviction, kept on disk")
+    cache_url: str = Field(default="", description="Cache Valkey: allkeys-lfu, nothing kept on disk")
+    cache_memory_bytes: int = Field(
+        default=256 * 1024 * 1024, ge=1024 * 1024, description="Memory of the built-in cache Valkey"
+    )
+    stripe_secret_key: str = Field(
+        default="", description="Secret key of a Stripe account; empty starts the payment sandbox"
+    )
+    stripe_publishable_key: str = Field(default="", description="That account's publishable key")
+    stripe_webhook_secret: str = Field(default="", description="Signing secret of that account's webhook")
+    stripe_api_base: str = Field(
+        default="", description="Another address for that account's API; empty is Stripe's own"
+    )
+    smtp_url: str = Field(
+        default="", description="smtp://host:port that delivers; empty starts a sink that shows every e-mail"
+    )
+    platform_domain: str = Field(default="stoa.localhost", description="A shop's first host is its subdomain of this")
+    app_password: str = Field(
+        default="", description="`stoa migrate` gives it to stoa_app; empty leaves the role's password"
+    )
+    router_password: str = Field(default="", description="The same for stoa_router")
+    relay_password: str = Field(default="", description="The same for stoa_relay")

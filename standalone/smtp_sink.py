@@ -114,25 +114,26 @@ def _article(record: dict[str, Any]) -> str:
     return f"<article><h2>{subject}</h2><p>to {recipients}, {when}</p><pre>{text}</pre></article>"
 
 
-async def run(smtp_port: int, page_port: int, folder: Path) -> None:
+async def run(host: str, smtp_port: int, page_port: int, folder: Path) -> None:
     """Until SIGTERM or SIGINT, which uvicorn turns into a return."""
     mailbox = Mailbox(folder)
     handler = SinkHandler(mailbox)
     server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(handler, data_size_limit=MESSAGE_BYTES, enable_SMTPUTF8=True), "127.0.0.1", smtp_port
+        lambda: SMTP(handler, data_size_limit=MESSAGE_BYTES, enable_SMTPUTF8=True), host, smtp_port
     )
-    config = uvicorn.Config(make_app(mailbox), host="127.0.0.1", port=page_port, log_level="warning", access_log=False)
+    config = uvicorn.Config(make_app(mailbox), host=host, port=page_port, log_level="warning", access_log=False)
     async with server:
         await uvicorn.Server(config).serve()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m standalone.smtp_sink", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--smtp-port", type=int, required=True)
     parser.add_argument("--page-port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
-    asyncio.run(run(options.smtp_port, options.page_port, options.folder))
+    asyncio.run(run(options.host, options.smtp_port, options.page_port, options.folder))
 
 
 if __name__ == "__main__":

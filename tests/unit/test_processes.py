@@ -14,7 +14,7 @@ import pytest
 
 from standalone.command import Command, spawn
 from standalone.errors import ServerNotReadyError
-from standalone.leftovers import PidFile, end_session
+from standalone.leftovers import PidFile
 from standalone.logs import LOG_BYTES, open_log
 from standalone.processes import LONG_ENOUGH_SECONDS, Program, Supervisor, next_pause_seconds
 from standalone.secrets_file import SecretsFile
@@ -143,10 +143,6 @@ async def test_leftovers_of_an_earlier_run_are_ended_and_strangers_are_not(tmp_p
     assert await ended == 1
     assert not path.exists()
     assert file.end_leftovers() == 0
-
-
-def test_ending_an_empty_session_ends_nothing() -> None:
-    end_session(2**22 - 1)
 
 
 def test_a_log_that_grew_too_long_is_begun_anew_and_kept_once(tmp_path: Path) -> None:
