@@ -9,10 +9,10 @@ _MEGABYTE = 1024 * 1024
 class EdgeSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STOA_", frozen=True, extra="ignore")
 
-    state_url: str = Field("redis://127.0.0.1:6379/0", description="State Valkey: the bus and the tags' positions")
-    cache_url: str = Field("redis://127.0.0.1:6380/0", description="Cache Valkey: pages and tenant records")
-    origin_url: str = Field("http://127.0.0.1:8081", description="The origin, as edges and tools reach it")
-    edge_secret: str = Field("", description="Shared by edges and origin; the origin's internal routes need it")
+    state_url: str = Field(description="State Valkey: the bus and the tags' positions")
+    cache_url: str = Field(description="Cache Valkey: pages and tenant records")
+    origin_url: str = Field(description="The origin, as edges reach it")
+    edge_secret: str = Field(min_length=16, description="Shared by edges and origin; opens the internal routes")
 
     edge_host: str = Field("127.0.0.1", description="Address the edge listens on")
     edge_port: int = Field(8080, ge=0, le=65535, description="Port that all edge workers of a machine share")

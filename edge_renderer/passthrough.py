@@ -1,0 +1,133 @@
+"""Carts, checkout and orders: the origin's own answers, fetched with a request the edge builds itself.
+
+Nothing of a client's framing goes on: the body is read whole and sent with its length, of the headers only those listed
+here, and the tenant is the one whose host it is. What comes back is filtered by a list too, and is nobody else's.
+"""
+
+import asyncio
+
+import httpx
+
+from contracts.tenant import Tenant
+from edge_renderer.answer import PAGE_POLICY, PRIVATE, SECURITY, Answer, HeaderLine
+from edge_renderer.errors import BadRequest, OriginUnavailable
+from edge_renderer.request import Request
+from edge_renderer.settings import EdgeSettings
+from edge_renderer.snapshots import read_capped
+from edge_renderer.turns import Turns
+
+METHODS = frozenset({"GET", "HEAD", "POST"})
+
+_ASKED = (
+    b"accept",
+    b"accept-language",
+    b"content-type",
+    b"cookie",
+    b"idempotency-key",
+    b"user-agent",
+    b"x-requested-with",
+)
+_ANSWERED = frozenset(
+    {
+        b"allow",
+        b"cache-control",
+        b"content-disposition",
+        b"content-language",
+        b"content-security-policy",
+        b"content-type",
+        b"idempotent-replayed",
+        b"link",
+        b"location",
+        b"referrer-policy",
+        b"retry-after",
+        b"set-cookie",
+        b"vary",
+    }
+)
+_FORBIDDEN_IN_HEADER = frozenset(b"\r\n\0")
+
+
+class Passthrough:
+    def __init__(self, client: httpx.AsyncClient, turns: Turns, settings: EdgeSettings) -> None:
+        self._client = client
+        self._turns = turns
+        self._settings = settings
+        self._timeout = httpx.Timeout(settings.edge_pass_seconds, connect=settings.edge_connect_seconds)
+
+    async def answer(self, tenant: Tenant, request: Request, request_id: str) -> Answer:
+        """Raises BadRequest for a body too large or too slow, Overloaded, and OriginUnavailable.
+
+        Never asks twice: only the shopper knows whether to do a thing again.
+        """
+        body = b"" if request.is_head else await self._body(request)
+        async with self._turns.turn(tenant.store_id):
+            try:
+                async with asyncio.timeout(self._settings.edge_pass_seconds):
+                    return await self._ask(tenant, request, request_id, body)
+            except TimeoutError as error:
+                raise OriginUnavailable(f"the origin took longer than {self._settings.edge_pass_seconds} s") from error
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise OriginUnavailable(f"the origin cannot be reached: {type(error).__name__}") from error
+
+    async def _body(self, request: Request) -> bytes:
+        try:
+            async with asyncio.timeout(self._settings.edge_body_seconds):
+                return await read_body(request, self._settings.edge_pass_body_bytes)
+        except TimeoutError as error:
+            raise BadRequest("The request's body came too slowly.", 408) from error
+
+    async def _ask(self, tenant: Tenant, request: Request, request_id: str, body: bytes) -> Answer:
+        """A HEAD asks as GET does: its answer says the length of the body that is then left out."""
+        asked = self._client.build_request(
+            "GET" if request.is_head else request.method,
+            self._client.base_url.copy_with(raw_path=request.target.encode("latin-1")),
+            headers=self._headers(tenant, request, request_id),
+            content=body or (b"" if request.method == "POST" else None),
+            timeout=self._timeout,
+        )
+        response = await self._client.send(asked, stream=True)
+        try:
+            content = await read_capped(response, self._settings.edge_pass_answer_bytes)
+            return Answer(response.status_code, _answered_headers(response), content)
+        finally:
+            await response.aclose()
+
+    def _headers(self, tenant: Tenant, request: Request, request_id: str) -> list[tuple[bytes, bytes]]:
+        given = {name: request.header(name, b"; " if name == b"cookie" else b", ") for name in _ASKED}
+        return [
+            *((name, value.encode("latin-1")) for name, value in given.items() if value),
+            (b"accept-encoding", b"identity"),
+            (b"stoa-edge-secret", self._settings.edge_secret.encode()),
+            (b"stoa-store-id", str(tenant.store_id).encode()),
+            (b"stoa-client-address", request.client_address.encode()),
+            (b"x-request-id", request_id.encode()),
+        ]
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The whole body. Raises BadRequest (413) as soon as it is over the limit, or if the client went away."""
+    length = request.header(b"content-length")
+    if length.isdigit() and int(length) > limit_bytes:
+        raise BadRequest(f"The request's body is over {limit_bytes} bytes.", 413)
+    body = b""
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("The client went away before its request was complete.")
+        chunk: bytes = message.get("body", b"")
+        body += chunk
+        if len(body) > limit_bytes:
+            raise BadRequest(f"The request's body is over {limit_bytes} bytes.", 413)
+        if not message.get("more_body", False):
+            return body
+
+
+def _answered_headers(response: httpx.Response) -> list[HeaderLine]:
+    headers = [
+        (name.lower(), value)
+        for name, value in response.headers.raw
+        if name.lower() in _ANSWERED and not _FORBIDDEN_IN_HEADER.intersection(value)
+    ]
+    given = {name for name, _ in headers}
+    defaults = [PRIVATE, (b"content-security-policy", PAGE_POLICY), *SECURITY]
+    return headers + [(name, value) for name, value in defaults if name not in given]
