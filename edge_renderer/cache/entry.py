@@ -1,0 +1,204 @@
+"""A cached answer: what it holds, how it is made once per fill, and how it travels to the cache server and back.
+
+What comes back from there is a stranger's until its seal, key and shop are checked.
+"""
+
+import gzip
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import brotli  # type: ignore[import-untyped]
+import msgpack
+
+from contracts.events import Position, StreamId
+from contracts.keys import shop_tag
+from contracts.tenant import StoreId
+
+HeaderLine = tuple[bytes, bytes]
+
+MAX_ENTRY_BYTES = 16 * 1024 * 1024
+STORABLE_STATUSES = frozenset((200, 301, 404))
+LEAST_COMPRESSED_BYTES = 512
+_GZIP_LEVEL = 6
+_BROTLI_QUALITY = 5  # about as quick as gzip 6 and a fifth smaller; 11 would cost a miss its budget
+_VERSION = 1
+_SEAL_BYTES = 16
+_OVERHEAD_BYTES = 1500  # what Python's objects around an entry weigh, measured roughly
+_COMPRESSIBLE = re.compile(rb"text/|application/(json|javascript|xml|[\w.+-]+\+(json|xml))|image/svg\+xml")
+_HEADER_NAME = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+
+class EntryError(ValueError):
+    """Not an entry, or not the one that was asked for. The text says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`headers` are complete but for what differs per request or encoding: ETag, Content-Length, Content-Encoding,
+    Cache-Status. `position` is None when the follower was not following: such an entry proves nothing by itself."""
+
+    key: str
+    store_id: StoreId | None
+    status: int
+    headers: tuple[HeaderLine, ...]
+    body: bytes
+    gzip: bytes | None
+    br: bytes | None
+    etag: str
+    tags: frozenset[str]
+    position: Position | None
+    snapshot_etag: str
+    lifetime_ms: int
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.body) + len(self.gzip or b"") + len(self.br or b"") + _OVERHEAD_BYTES
+
+    def at(self, position: Position | None) -> "Entry":
+        """The same answer, proven anew at `position`."""
+        return Entry(
+            self.key,
+            self.store_id,
+            self.status,
+            self.headers,
+            self.body,
+            self.gzip,
+            self.br,
+            self.etag,
+            self.tags,
+            position,
+            self.snapshot_etag,
+            self.lifetime_ms,
+        )
+
+
+def build_entry(
+    *,
+    key: str,
+    store_id: StoreId | None,
+    status: int,
+    headers: tuple[HeaderLine, ...],
+    body: bytes,
+    tags: frozenset[str],
+    position: Position | None,
+    snapshot_etag: str,
+    lifetime_ms: int,
+) -> Entry:
+    """Compresses once, and adds the shop's own tag, so that no page of a shop can escape a purge of the shop.
+    Raises EntryError for headers that would break the answer apart."""
+    _check_headers(headers)
+    content_type = next((value for name, value in headers if name == b"content-type"), b"")
+    is_worth_it = len(body) >= LEAST_COMPRESSED_BYTES and _COMPRESSIBLE.match(content_type) is not None
+    return Entry(
+        key=key,
+        store_id=store_id,
+        status=status,
+        headers=headers,
+        body=body,
+        gzip=_if_smaller(gzip.compress(body, _GZIP_LEVEL, mtime=0), body) if is_worth_it else None,
+        br=_if_smaller(brotli.compress(body, quality=_BROTLI_QUALITY), body) if is_worth_it else None,
+        etag=_etag(status, headers, body),
+        tags=tags | {shop_tag(store_id)} if store_id is not None else tags,
+        position=position,
+        snapshot_etag=snapshot_etag,
+        lifetime_ms=lifetime_ms,
+    )
+
+
+def encode_entry(entry: Entry, seal_key: bytes) -> bytes:
+    """Raises EntryError for what may not be stored."""
+    if entry.position is None or entry.status not in STORABLE_STATUSES:
+        raise EntryError("only proven entries with a storable status travel")
+    fields = [
+        _VERSION,
+        entry.key,
+        entry.store_id,
+        entry.status,
+        [list(line) for line in entry.headers],
+        entry.body,
+        entry.gzip,
+        entry.br,
+        entry.etag,
+        sorted(entry.tags),
+        [entry.position.epoch, entry.position.id.ms, entry.position.id.number],
+        entry.snapshot_etag,
+        entry.lifetime_ms,
+    ]
+    packed: bytes = msgpack.packb(fields)
+    if len(packed) > MAX_ENTRY_BYTES:
+        raise EntryError(f"{len(packed)} bytes are over the limit of {MAX_ENTRY_BYTES}")
+    return _seal(packed, seal_key) + packed
+
+
+def decode_entry(encoded: bytes, seal_key: bytes, key: str, store_id: StoreId | None) -> Entry:
+    """Strict. Raises EntryError on anything but what an edge with the same seal key stored for `key` and `store_id`."""
+    if len(encoded) > MAX_ENTRY_BYTES + _SEAL_BYTES:
+        raise EntryError(f"{len(encoded)} bytes are over the limit of {MAX_ENTRY_BYTES}")
+    seal, packed = encoded[:_SEAL_BYTES], encoded[_SEAL_BYTES:]
+    if not hmac.compare_digest(seal, _seal(packed, seal_key)):
+        raise EntryError("the seal is not ours")
+    try:
+        entry = _from_fields(msgpack.unpackb(packed, use_list=False))
+    except (ValueError, TypeError) as error:
+        raise EntryError(f"not an entry: {error}") from error
+    if entry.key != key or entry.store_id != store_id:
+        raise EntryError("it is another page's or another shop's")
+    if entry.status not in STORABLE_STATUSES:
+        raise EntryError(f"status {entry.status} is never stored")
+    if not entry.tags or (store_id is not None and shop_tag(store_id) not in entry.tags):
+        raise EntryError("an entry without its shop's tag could never be purged")
+    _check_headers(entry.headers)
+    return entry
+
+
+def _from_fields(fields: Any) -> Entry:
+    version, key, store_id, status, headers, body, zipped, br, etag, tags, position, snapshot_etag, life = fields
+    if version != _VERSION:
+        raise EntryError(f"version {version!r} is not {_VERSION}")
+    epoch, ms, number = position
+    return Entry(
+        key=_a(str, key),
+        store_id=None if store_id is None else StoreId(_a(int, store_id)),
+        status=_a(int, status),
+        headers=tuple((_a(bytes, name), _a(bytes, value)) for name, value in headers),
+        body=_a(bytes, body),
+        gzip=None if zipped is None else _a(bytes, zipped),
+        br=None if br is None else _a(bytes, br),
+        etag=_a(str, etag),
+        tags=frozenset(_a(str, tag) for tag in tags),
+        position=Position(_a(str, epoch), StreamId(_a(int, ms), _a(int, number))),
+        snapshot_etag=_a(str, snapshot_etag),
+        lifetime_ms=_a(int, life),
+    )
+
+
+def _a(kind: type[Any], value: Any) -> Any:
+    if type(value) is not kind:
+        raise EntryError(f"{type(value).__name__} where {kind.__name__} belongs")
+    return value
+
+
+def _check_headers(headers: tuple[HeaderLine, ...]) -> None:
+    for name, value in headers:
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise EntryError(f"header {name!r} has characters no header may have")
+        if name == b"set-cookie":
+            raise EntryError("an answer with Set-Cookie is never stored")
+
+
+def _if_smaller(compressed: bytes, body: bytes) -> bytes | None:
+    return compressed if len(compressed) < len(body) else None
+
+
+def _etag(status: int, headers: tuple[HeaderLine, ...], body: bytes) -> str:
+    digest = hashlib.blake2b(body, digest_size=16, key=b"stoa")
+    digest.update(repr((status, headers)).encode())
+    return f'"{digest.hexdigest()}"'
+
+
+def _seal(packed: bytes, seal_key: bytes) -> bytes:
+    return hashlib.blake2b(packed, digest_size=_SEAL_BYTES, key=seal_key).digest()

@@ -1,0 +1,126 @@
+"""L2: entries on the cache server, shared by all edges. Losing it costs time and never truth.
+
+Nothing here decides whether an entry may be served: writes are unconditional, validity is decided at read (`tiers`).
+No failure leaves this module: it is counted, and reads as a miss. After several in a row the server is left alone for
+a while, so that a slow one does not slow every page.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from contracts.tenant import StoreId
+from edge_renderer.cache.counters import CacheCounters
+from edge_renderer.cache.entry import Entry, EntryError, decode_entry, encode_entry
+from edge_renderer.errors import CacheError
+from invalidation.lease import Clock, lease_clock
+
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+class SharedCache:
+    """`secret` seals what is stored: whoever can only write to the cache server cannot put words in a shop's mouth.
+    `namespace` keeps releases that render differently apart."""
+
+    def __init__(
+        self,
+        cache_url: str,
+        secret: str,
+        counters: CacheCounters,
+        *,
+        namespace: str = "1",
+        answer_seconds: float = 0.05,
+        connections: int = 64,
+        failures_to_rest: int = 5,
+        rest_seconds: float = 1.0,
+        lock_seconds: float = 2.0,
+        clock: Clock = lease_clock,
+    ) -> None:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            cache_url,
+            socket_timeout=answer_seconds,
+            socket_connect_timeout=answer_seconds,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=connections,
+            timeout=answer_seconds,
+        )
+        self._redis: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
+        self._release = self._redis.register_script(_RELEASE)
+        self._seal_key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"stoa entry").digest()
+        self._namespace = namespace
+        self._counters = counters
+        self._failures_to_rest = failures_to_rest
+        self._rest_seconds = rest_seconds
+        self._lock_ms = round(lock_seconds * 1000)
+        self._clock = clock
+        self._failures = 0
+        self._rests_until = float("-inf")
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    @property
+    def is_resting(self) -> bool:
+        return self._clock() < self._rests_until
+
+    async def get(self, key: str, store_id: StoreId | None) -> Entry | None:
+        try:
+            encoded = await self._ask(lambda: self._redis.get(self._name("e", key)))
+            return None if encoded is None else decode_entry(encoded, self._seal_key, key, store_id)
+        except CacheError:
+            return None
+        except EntryError:
+            self._counters.shared_garbage += 1
+            return None
+
+    async def set(self, entry: Entry) -> None:
+        try:
+            encoded = encode_entry(entry, self._seal_key)
+            await self._ask(lambda: self._redis.set(self._name("e", entry.key), encoded, px=max(1, entry.lifetime_ms)))
+            self._counters.shared_writes += 1
+        except (CacheError, EntryError):
+            self._counters.shared_writes_skipped += 1
+
+    async def try_lock(self, key: str) -> str | None:
+        """A token if nobody else is making this page; the empty token if that cannot be known. None: somebody is."""
+        token = secrets.token_hex(8)
+        try:
+            has_it = await self._ask(lambda: self._redis.set(self._name("l", key), token, nx=True, px=self._lock_ms))
+            return token if has_it else None
+        except CacheError:
+            return ""
+
+    async def unlock(self, key: str, token: str) -> None:
+        """Only one's own lock: a fill that took longer than its lock must not release the next one's."""
+        if token:
+            with suppress(CacheError):
+                await self._ask(lambda: self._release(keys=[self._name("l", key)], args=[token]))
+
+    def _name(self, kind: str, key: str) -> str:
+        return f"{kind}{self._namespace}:{key}"
+
+    async def _ask(self, question: Callable[[], Awaitable[Any]]) -> Any:
+        if self.is_resting:
+            raise CacheError("the cache server is left alone for a moment")
+        try:
+            answer = await question()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._note_failure()
+            raise CacheError(f"the cache server cannot be used: {error}") from error
+        self._failures = 0
+        return answer
+
+    def _note_failure(self) -> None:
+        """At the end of a rest one more failure is enough for the next."""
+        self._counters.shared_errors += 1
+        self._failures += 1
+        if self._failures >= self._failures_to_rest:
+            self._rests_until = self._clock() + self._rest_seconds
+            self._failures = self._failures_to_rest - 1

@@ -1,0 +1,48 @@
+"""One piece of work per key at a time in this process; everybody who wants it waits for the same one.
+
+The work belongs to nobody who waits: a shopper who hangs up cancels only their own waiting. A failure is told to those
+who waited and then forgotten.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class SingleFlight(Generic[T]):
+    def __init__(self) -> None:
+        self._flights: dict[str, asyncio.Task[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def is_flying(self, key: str) -> bool:
+        return key in self._flights
+
+    async def run(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of the flight under way, or of a new one."""
+        return await asyncio.shield(self.start(key, work))
+
+    def start(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
+        """Starts a flight unless one is under way; nobody has to wait for it."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.create_task(work())
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._land(key, done))
+        return flight
+
+    async def close(self) -> None:
+        """Cancels what is under way and waits until it is gone."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _land(self, key: str, flight: asyncio.Task[T]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # looked at, so that asyncio does not report a failure that no one waited for
