@@ -19,6 +19,7 @@ __all__ = ["RenderError", "RenderLimitError", "RenderLimits", "Rendered", "Rende
 
 _HTML = "text/html; charset=utf-8"
 _XML = "application/xml; charset=utf-8"
+_NO_PARAMS = {"q": None, "page": None, "sort_by": None, "variant": None}
 _THEME_FAULTS = (
     TemplateError,
     ArithmeticError,
@@ -111,7 +112,8 @@ def _choose(page: Page | None, snapshot: Snapshot) -> tuple[str, dict[str, Any]]
     if page.format not in {PageFormat.HTML, PageFormat.XML}:
         raise RenderError(f"themes make no {page.format} of a {page.kind}")
     suffix = "xml" if page.format is PageFormat.XML else "html"
-    view = {"kind": str(page.kind), "path": page.path, "url": page.url, "params": dict(page.params)}
+    params = {**_NO_PARAMS, **dict(page.params)}
+    view = {"kind": str(page.kind), "path": page.path, "url": page.url, "params": params}
     return f"templates/{page.kind}.{suffix}", view
 
 
