@@ -1,0 +1,92 @@
+"""An import as its merchant sees it: asked for, looked at, listed. How it is worked off is the leases' business."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from contracts.events import Topic
+from contracts.tenant import StoreId
+from invalidation import outbox
+from origin.db import Database
+from origin.errors import NotFound
+from origin.imports.leases import look_again
+
+FIRST_LOOK_SECONDS = 20  # the event should have been worked on by then
+
+
+class ImportState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRecord:
+    id: int
+    filename: str
+    state: ImportState
+    overwrites: bool
+    body_bytes: int
+    bytes_read: int
+    rows_read: int
+    products_created: int
+    products_updated: int
+    products_skipped: int
+    rows_failed: int
+    report: Sequence[Mapping[str, Any]]
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+_SHOWN = """id, filename, state, overwrites, body_bytes, bytes_read, rows_read, products_created, products_updated,
+            products_skipped, rows_failed, error, created_at, started_at, finished_at"""
+
+
+async def request_import(
+    db: Database, store_id: StoreId, *, filename: str, body: bytes, overwrites: bool
+) -> ImportRecord:
+    """Stores the file and hands it to the job queue, both or neither."""
+    async with db.tenant(store_id) as tx:
+        cursor = await tx.execute(
+            f"""INSERT INTO product_import (store_id, filename, body, body_bytes, overwrites)
+                VALUES (%s, %s, %b, %s, %s) RETURNING {_SHOWN}, report""".encode(),
+            [store_id, filename, body, len(body), overwrites],
+        )
+        record = _record(await cursor.fetchone())
+        await look_again(tx, store_id, record.id, FIRST_LOOK_SECONDS)
+        await outbox.add_event(tx, store_id, Topic.IMPORT_REQUESTED, {"import_id": record.id})
+        return record
+
+
+async def find_import(db: Database, store_id: StoreId, import_id: int) -> ImportRecord:
+    """Raises NotFound."""
+    async with db.tenant(store_id) as tx:
+        cursor = await tx.execute(
+            f"SELECT {_SHOWN}, report FROM product_import WHERE store_id = %s AND id = %s".encode(),
+            [store_id, import_id],
+        )
+        row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("import")
+    return _record(row)
+
+
+async def list_imports(db: Database, store_id: StoreId, *, limit: int, before_id: int) -> list[ImportRecord]:
+    """The newest first, without their reports."""
+    async with db.tenant(store_id) as tx:
+        cursor = await tx.execute(
+            f"""SELECT {_SHOWN}, '[]'::jsonb AS report FROM product_import
+                WHERE store_id = %s AND id < %s ORDER BY id DESC LIMIT %s""".encode(),
+            [store_id, before_id, limit],
+        )
+        return [_record(row) for row in await cursor.fetchall()]
+
+
+def _record(row: Mapping[str, Any] | None) -> ImportRecord:
+    assert row is not None
+    return ImportRecord(**{**row, "state": ImportState(row["state"])})
