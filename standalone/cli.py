@@ -1,6 +1,11 @@
-"""The `stoa` command: what people type. Each command parses, calls one function, and shows the outcome."""
+"""The `stoa` command: what people type. Each command parses, calls one function, and shows the outcome.
+
+What a command needs is imported when it runs: listing shops should not wait for a database driver to load.
+"""
+# ruff: noqa: PLC0415
 
 import asyncio
+import errno
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,19 +14,18 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from standalone import store_commands
-from standalone.benchmarks import run_benchmark
-from standalone.doctor import examine, show_findings
 from standalone.errors import StandaloneError
-from standalone.import_command import run_import
-from standalone.migrate_command import run_migrate
 from standalone.output import Output
-from standalone.platform import UpOptions
 
 DataDir = Annotated[Path, typer.Option(help="Where a platform on this machine keeps its data.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
-app = typer.Typer(help="Stoa: a storefront platform whose shops sell.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Stoa: a storefront platform whose shops sell.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 store = typer.Typer(help="Make, list and close shops.", no_args_is_help=True)
 app.add_typer(store, name="store")
 console = Console()
@@ -37,7 +41,8 @@ def up(
     json: Json = False,
 ) -> None:
     """Start a whole platform on this machine; Ctrl-C stops it, and all data stays."""
-    from standalone.up import run_up  # noqa: PLC0415 - the whole platform, which no other command needs
+    from standalone.platform import UpOptions
+    from standalone.up import run_up
 
     options = UpOptions(data_dir, edge_port, origin_port, edge_workers, has_demo=demo)
     _run(run_up(options, console, is_json=json))
@@ -46,6 +51,8 @@ def up(
 @app.command()
 def migrate(data_dir: DataDir = Path(".stoa"), json: Json = False) -> None:
     """Bring a database to the current schema: STOA_DATABASE_URL, or the running platform's."""
+    from standalone.migrate_command import run_migrate
+
     _run(run_migrate(data_dir, _output(json)))
 
 
@@ -61,6 +68,8 @@ def store_create(
     json: Json = False,
 ) -> None:
     """Make a shop. Its admin token is shown once and kept in ready.json."""
+    from standalone import store_commands
+
     wanted = {"name": name, "subdomain": subdomain or store_commands.subdomain_for(name), "currency": currency}
     extra = {"locale": locale, "theme": theme, "email": email}
     wanted |= {field: value for field, value in extra.items() if value}
@@ -75,6 +84,8 @@ def store_list(
     json: Json = False,
 ) -> None:
     """List the platform's shops."""
+    from standalone import store_commands
+
     _run(store_commands.show_list(data_dir, limit, after, _output(json)))
 
 
@@ -85,6 +96,8 @@ def store_close(
     json: Json = False,
 ) -> None:
     """Close a shop: its storefront goes offline at once."""
+    from standalone import store_commands
+
     _run(store_commands.close(data_dir, name, _output(json)))
 
 
@@ -98,6 +111,8 @@ def import_products(
     json: Json = False,
 ) -> None:
     """Import products from a CSV file. Running it again changes nothing that is there."""
+    from standalone.import_command import run_import
+
     _run(run_import(data_dir, file, store, token, _output(json), overwrite=overwrite))
 
 
@@ -108,12 +123,16 @@ def bench(
     json: Json = False,
 ) -> None:
     """Run a benchmark from loadtest/benchmarks."""
+    from standalone.benchmarks import run_benchmark
+
     _run(run_benchmark(name, data_dir, _output(json)))
 
 
 @app.command()
 def doctor(data_dir: DataDir = Path(".stoa"), json: Json = False) -> None:
     """Examine a running platform: one line for each part, and what to do about it."""
+
+    from standalone.doctor import examine, show_findings
 
     async def examine_and_show() -> None:
         findings = await examine(data_dir)
@@ -135,6 +154,11 @@ def _run(command: Coroutine[Any, Any, None]) -> None:
     except StandaloneError as error:
         errors = Console(stderr=True, soft_wrap=True)
         errors.print(Text.assemble(("stoa: ", "bold red"), str(error)))
+        raise typer.Exit(1) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        Console(stderr=True).print("stoa: The disk is full. Free some space, or choose another place with --data-dir.")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -1,5 +1,6 @@
 """A whole platform on one machine: brings its parts up in order, publishes where they are, takes them down."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -74,13 +75,29 @@ class Platform:
 
     async def start(self) -> Ready:
         """All parts up and ready, the demo shops not yet made."""
+        settings, path, edges = self._settings, self._folder.path, range(1, self._options.edge_workers + 1)
         names = ["postgres", "state", "cache", "payments", "smtp", "mail", "relay_ops"]
-        edges = range(1, self._options.edge_workers + 1)
         self._ports = self._folder.ports(names + [f"edge_{n}_{kind}" for n in edges for kind in ("direct", "ops")])
-        database_url, state_url, cache_url = await self._start_servers()
+        postgres = EmbeddedPostgres(path / "postgres", self._ports["postgres"])
+        state = EmbeddedValkey(ValkeyProfile.STATE, path / "state", self._ports["state"])
+        cache = EmbeddedValkey(ValkeyProfile.CACHE, path / "cache", self._ports["cache"], settings.cache_memory_bytes)
+        passwords = {role: self._folder.secrets().get(role) for role in LOGIN_ROLES}
         self._keys = self._make_keys()
-        self._addresses = await self._migrated(database_url, state_url, cache_url)
-        await self._start_programs(Programs(self._folder, self._settings, self._addresses, self._keys))
+        self._addresses = self._make_addresses(
+            settings.database_url or postgres.admin_url_of(DATABASE),
+            settings.state_url or state.url,
+            settings.cache_url or cache.url,
+            passwords,
+        )
+        programs = Programs(self._folder, settings, self._addresses, self._keys)
+        given = (settings.database_url, settings.state_url, settings.cache_url)
+        servers: list[EmbeddedPostgres | EmbeddedValkey] = [postgres, state, cache]
+        ours = [server for server, url in zip(servers, given, strict=True) if not url]
+        await self._start_ground(ours, programs)
+        if postgres in ours:
+            await postgres.ensure_database(DATABASE)
+        await self._migrate(self._addresses.database_url, passwords)
+        await self._start_front(programs)
         return self.ready()
 
     def publish(self) -> None:
@@ -118,34 +135,35 @@ class Platform:
             pids=pids,
         )
 
-    async def _start_servers(self) -> tuple[str, str, str]:
-        """The URLs of PostgreSQL (as superuser, our database), state and cache; ours are started."""
-        settings, path = self._settings, self._folder.path
-        postgres = EmbeddedPostgres(path / "postgres", self._ports["postgres"])
-        state = EmbeddedValkey(ValkeyProfile.STATE, path / "state", self._ports["state"])
-        cache = EmbeddedValkey(ValkeyProfile.CACHE, path / "cache", self._ports["cache"], settings.cache_memory_bytes)
-        ours: list[EmbeddedPostgres | EmbeddedValkey] = []
-        ours += [] if settings.database_url else [postgres]
-        ours += [] if settings.state_url else [state]
-        ours += [] if settings.cache_url else [cache]
-        for server in ours:
-            self._say(f"starting {server.title}")
-        await self._supervisor.start(
-            [Program(server.command(), server.command().name, server.is_ready, server.prepare) for server in ours]
-        )
-        if postgres in ours:
-            await postgres.ensure_database(DATABASE)
-        database_url = settings.database_url or postgres.admin_url_of(DATABASE)
-        return database_url, settings.state_url or state.url, settings.cache_url or cache.url
+    async def _start_ground(self, servers: Sequence[EmbeddedPostgres | EmbeddedValkey], programs: Programs) -> None:
+        """What the platform stands on: servers, and the stand-ins for the world outside."""
+        stage = [Program(it.command(), it.command().name, it.is_ready, it.prepare) for it in servers]
+        if not self._settings.stripe_secret_key:
+            stage.append(programs.payment_sandbox(self._ports["payments"]))
+        if not self._settings.smtp_url:
+            stage.append(programs.smtp_sink(self._ports["smtp"], self._ports["mail"]))
+        await self._start_stage(stage)
 
-    async def _migrated(self, database_url: str, state_url: str, cache_url: str) -> Addresses:
-        secrets = self._folder.secrets()
-        passwords = {role: secrets.get(role) for role in LOGIN_ROLES}
-        self._say("migrating the database")
+    async def _start_front(self, programs: Programs) -> None:
+        numbers = range(1, self._options.edge_workers + 1)
+        edges = [programs.edge(n, self._ports[f"edge_{n}_direct"], self._ports[f"edge_{n}_ops"]) for n in numbers]
+        await self._start_stage([programs.relay(), programs.origin(), programs.worker(), *edges])
+
+    async def _start_stage(self, stage: Sequence[Program]) -> None:
+        self._say("starting " + ", ".join(program.name for program in stage))
+        await self._supervisor.start(stage)
+
+    async def _migrate(self, database_url: str, passwords: dict[str, str]) -> None:
         try:
-            await migrate(database_url, passwords)
+            applied = await migrate(database_url, passwords)
         except OriginError as error:
             raise StandaloneError(f"The database could not be migrated: {error}") from error
+        if applied:
+            self._say(f"migrated the database ({len(applied)} steps)")
+
+    def _make_addresses(
+        self, database_url: str, state_url: str, cache_url: str, passwords: dict[str, str]
+    ) -> Addresses:
         settings = self._settings
         return Addresses(
             database_url=database_url,
@@ -161,19 +179,6 @@ class Platform:
             origin_port=self._options.origin_port,
             relay_ops_port=self._ports["relay_ops"],
         )
-
-    async def _start_programs(self, programs: Programs) -> None:
-        stage = [programs.relay(), programs.origin()]
-        if not self._settings.stripe_secret_key:
-            stage.append(programs.payment_sandbox(self._ports["payments"]))
-        if not self._settings.smtp_url:
-            stage.append(programs.smtp_sink(self._ports["smtp"], self._ports["mail"]))
-        self._say("starting " + ", ".join(program.name for program in stage))
-        await self._supervisor.start(stage)
-        edges = range(1, self._options.edge_workers + 1)
-        self._say(f"starting the worker and {len(edges)} edge workers")
-        front = [programs.edge(n, self._ports[f"edge_{n}_direct"], self._ports[f"edge_{n}_ops"]) for n in edges]
-        await self._supervisor.start([programs.worker(), *front])
 
     def _make_keys(self) -> Keys:
         settings, secrets = self._settings, self._folder.secrets()

@@ -32,6 +32,7 @@ class SecretsFile:
         """43 URL-safe characters (256 random bits)."""
         if name not in self._values:
             self._values[name] = secrets.token_urlsafe(32)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             write_private_json(self.path, self._values)
         return self._values[name]
 

@@ -52,10 +52,6 @@ class EmbeddedPostgres:
     def url(self) -> str:
         return self.admin_url_of("postgres")
 
-    @property
-    def title(self) -> str:
-        return "PostgreSQL"
-
     def admin_url_of(self, database: str) -> str:
         return self.url_of(SUPERUSER, self._password(), database)
 
@@ -168,10 +164,6 @@ class EmbeddedValkey:
     folder: Path
     port: int
     memory_bytes: int = 256 * 1024 * 1024
-
-    @property
-    def title(self) -> str:
-        return f"the {self.profile} Valkey"
 
     @property
     def url(self) -> str:
