@@ -1,9 +1,9 @@
 """Pictures of what stands and lies around the pots of Kiln & Field: linen, wool, wax, wood, light."""
 
 from standalone.demo.artwork_kiln import CLAY, FLOOR, INK
-from standalone.demo.drawing import Drawing, mix, shade
+from standalone.demo.drawing import Drawing, mix, shade, spread
 from standalone.demo.look import Look, Subject
-from standalone.demo.shapes import Point, at, body, box, mouth, polygon, rest, sheen, smooth, spread, turned
+from standalone.demo.shapes import Point, at, body, box, mouth, polygon, rest, sheen, smooth, turned
 
 
 def _fold(d: Drawing, x: float, y: float, w: float, h: float, color: str) -> None:
@@ -12,7 +12,10 @@ def _fold(d: Drawing, x: float, y: float, w: float, h: float, color: str) -> Non
     for n in (1, 2):
         line = y + h * n / 3
         d.stroke(
-            f"M{at(x + w * 0.12, line + 2)}C{at(x + w * 0.5, line + 5)} {at(x + w * 0.8, line - 3)} {at(x + w - 4, line)}",
+            (
+                f"M{at(x + w * 0.12, line + 2)}"
+                f"C{at(x + w * 0.5, line + 5)} {at(x + w * 0.8, line - 3)} {at(x + w - 4, line)}"
+            ),
             shade(color, -0.32),
             3,
             opacity=0.6,
@@ -158,7 +161,10 @@ def tapers(d: Drawing, look: Look) -> None:
         )
         d.stroke(f"M{cx} {top}v-26", "#4a3526", 5)
         d.path(
-            f"M{cx} {top - 106}C{cx + 24} {top - 66} {cx + 22} {top - 36} {cx} {top - 26}C{cx - 22} {top - 36} {cx - 24} {top - 66} {cx} {top - 106}Z",
+            (
+                f"M{cx} {top - 106}C{cx + 24} {top - 66} {cx + 22} {top - 36} {cx} {top - 26}"
+                f"C{cx - 22} {top - 36} {cx - 24} {top - 66} {cx} {top - 106}Z"
+            ),
             d.down("#ffe9a8", "#f7b54c"),
         )
 

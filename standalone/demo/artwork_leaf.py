@@ -48,7 +48,10 @@ def label(d: Drawing, x: float, y: float, w: float, h: float, look: Look) -> Non
 def pouch(d: Drawing, look: Look) -> None:
     """A stand-up pouch: crimped top, bellied front."""
     rest(d, 600, COUNTER, 270, INK, 0.8)
-    front = f"M392 268H808L812 330C830 520 852 720 850 {COUNTER - 20}C760 {COUNTER + 22} 440 {COUNTER + 22} 350 {COUNTER - 20}C348 720 370 520 388 330Z"
+    front = (
+        f"M392 268H808L812 330C830 520 852 720 850 {COUNTER - 20}"
+        f"C760 {COUNTER + 22} 440 {COUNTER + 22} 350 {COUNTER - 20}C348 720 370 520 388 330Z"
+    )
     tone = look.color
     d.path(
         front,
@@ -188,7 +191,10 @@ def paper_filters(d: Drawing, look: Look) -> None:
     d.path(f"M800 520L890 560V{COUNTER - 30}L800 {COUNTER}Z", shade(look.color, -0.25, INK))
     for n in range(7):
         d.path(
-            f"M{372 + n * 9} 524L{430 + n * 6} 330C{520 + n * 4} 286 {640 + n * 4} 286 {734 + n * 6} 330L{786 + n * 9} 540Z",
+            (
+                f"M{372 + n * 9} 524L{430 + n * 6} 330C{520 + n * 4} 286 {640 + n * 4} 286 {734 + n * 6} 330"
+                f"L{786 + n * 9} 540Z"
+            ),
             shade("#e9d9b8", 0.1 * (n % 2) + 0.06 * n),
         )
     d.path(f"M340 520C480 590 660 590 800 520V{COUNTER}H340Z", d.across(shade(look.color, 0.22), look.color))

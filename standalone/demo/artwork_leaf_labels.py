@@ -1,4 +1,4 @@
-"""Label pictures for Leafwright's packets: one small emblem a tea or coffee, drawn around 0, 0 in a 300 pixel square."""
+"""Label pictures for Leafwright: one small emblem for each tea or coffee, drawn around 0, 0 in a 300 pixel square."""
 
 from collections.abc import Callable
 

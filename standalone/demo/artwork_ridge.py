@@ -31,7 +31,8 @@ def dusk(d: Drawing, tint: str) -> None:
     for lift, tone in ((0.15, 0.06), (0.08, -0.22)):
         top = edge - h * lift
         d.path(
-            f"M0 {edge}V{top + 40}L{w * 0.16} {top - 20 * lift * 10}L{w * 0.3} {top + 50}L{w * 0.47} {top - 4}L{w * 0.62} {top + 56}"
+            f"M0 {edge}V{top + 40}L{w * 0.16} {top - 20 * lift * 10}L{w * 0.3} {top + 50}"
+            f"L{w * 0.47} {top - 4}L{w * 0.62} {top + 56}"
             f"L{w * 0.8} {top - 26}L{w * 0.92} {top + 30}L{w} {top}V{edge}Z",
             shade(tint, tone) if tone > 0 else shade(tint, tone, INK),
             opacity=0.85,
@@ -78,7 +79,10 @@ def badge(d: Drawing, x: float, y: float, size: float, color: str) -> None:
 def pannier(d: Drawing, look: Look) -> None:
     settle(d, 600, GROUND, 270)
     d.path(box(400, 190, 400, 150, 20), cloth(d, shade(look.color, -0.2, INK)))
-    body = f"M372 300H828L862 {GROUND - 40}C862 {GROUND} 840 {GROUND + 4} 800 {GROUND + 4}H400C360 {GROUND + 4} 338 {GROUND} 338 {GROUND - 40}Z"
+    body = (
+        f"M372 300H828L862 {GROUND - 40}C862 {GROUND} 840 {GROUND + 4} 800 {GROUND + 4}H400"
+        f"C360 {GROUND + 4} 338 {GROUND} 338 {GROUND - 40}Z"
+    )
     panel(d, body, look.color)
     d.path("M372 300H828L838 430C700 470 500 470 362 430Z", shade(look.color, -0.22, INK))
     d.path(box(362, 250, 476, 84, 40), d.down(shade(look.color, 0.35), look.color, shade(look.color, -0.4, INK)))
@@ -114,7 +118,10 @@ def frame_bag(d: Drawing, look: Look) -> None:
         d.stroke(line, shade(tube, -0.35, INK), width)
         d.stroke(line, tube, width * 0.62)
         d.stroke(line, shade(tube, 0.5), width * 0.12, transform="translate(-6 -8)")
-    bag = "M250 372H930C950 372 956 388 946 404L590 900C578 916 556 916 546 900C480 780 330 560 236 400C226 384 232 372 250 372Z"
+    bag = (
+        "M250 372H930C950 372 956 388 946 404L590 900C578 916 556 916 546 900C480 780 330 560 236 400"
+        "C226 384 232 372 250 372Z"
+    )
     panel(d, bag, look.color)
     stitch(d, "M272 398H912L572 876C500 760 360 560 272 398Z", look.color)
     d.stroke("M300 470H840", INK, 16)
@@ -168,7 +175,10 @@ def daypack(d: Drawing, look: Look) -> None:
             "#12171b",
             44,
         )
-    body = f"M600 210C740 210 806 260 820 380L852 860C854 930 820 {GROUND} 760 {GROUND}H440C380 {GROUND} 346 930 348 860L380 380C394 260 460 210 600 210Z"
+    body = (
+        f"M600 210C740 210 806 260 820 380L852 860C854 930 820 {GROUND} 760 {GROUND}H440"
+        f"C380 {GROUND} 346 930 348 860L380 380C394 260 460 210 600 210Z"
+    )
     panel(d, body, look.color)
     d.path("M388 400C470 300 730 300 812 400L820 520C700 560 500 560 380 520Z", cloth(d, shade(look.color, -0.18, INK)))
     d.path(box(412, 610, 376, 270, 46), cloth(d, shade(look.color, 0.08)))
@@ -184,7 +194,10 @@ def daypack(d: Drawing, look: Look) -> None:
 
 def dry_bag(d: Drawing, look: Look) -> None:
     settle(d, 600, GROUND, 220)
-    body = f"M420 380C400 560 396 760 410 {GROUND - 30}C420 {GROUND + 16} 780 {GROUND + 16} 790 {GROUND - 30}C804 760 800 560 780 380Z"
+    body = (
+        f"M420 380C400 560 396 760 410 {GROUND - 30}"
+        f"C420 {GROUND + 16} 780 {GROUND + 16} 790 {GROUND - 30}C804 760 800 560 780 380Z"
+    )
     d.path(
         body,
         d.across(
@@ -293,7 +306,11 @@ def saddle(d: Drawing, look: Look) -> None:
         )
     d.path(box(540, 690, 130, 80, 16), d.down("#59636b", "#1c2328"))
     d.rect(576, 760, 56, 180, d.across("#14191d", "#6b757c", "#14191d"))
-    shell = "M150 470C200 430 420 440 600 460C760 474 880 380 1000 390C1060 396 1080 480 1050 540C1030 590 980 600 930 590C800 570 640 560 500 556C380 552 220 560 170 530C140 512 134 486 150 470Z"
+    shell = (
+        "M150 470C200 430 420 440 600 460C760 474 880 380 1000 390C1060 396 1080 480 1050 540"
+        "C1030 590 980 600 930 590C800 570 640 560 500 556C380 552 220 560 170 530"
+        "C140 512 134 486 150 470Z"
+    )
     panel(d, shell, look.color)
     d.path(
         "M170 474C300 450 460 466 600 482C760 494 880 410 996 410C900 450 800 530 620 526C440 520 300 500 170 474Z",

@@ -10,6 +10,7 @@ from standalone.demo import (
     artwork_leaf_brew,
     artwork_ridge,
     artwork_ridge_kit,
+    artwork_ridge_wear,
 )
 from standalone.demo.drawing import Drawing
 from standalone.demo.look import Look, Subject
@@ -58,5 +59,9 @@ class Studio:
 STUDIOS: Mapping[str, Studio] = {
     "kiln": Studio(artwork_kiln.room, artwork_kiln.FLOOR, artwork_kiln.SUBJECTS | artwork_kiln_home.SUBJECTS),
     "leaf": Studio(artwork_leaf.counter, artwork_leaf.COUNTER, artwork_leaf.SUBJECTS | artwork_leaf_brew.SUBJECTS),
-    "ridge": Studio(artwork_ridge.dusk, artwork_ridge.GROUND, artwork_ridge.SUBJECTS | artwork_ridge_kit.SUBJECTS),
+    "ridge": Studio(
+        artwork_ridge.dusk,
+        artwork_ridge.GROUND,
+        artwork_ridge.SUBJECTS | artwork_ridge_kit.SUBJECTS | artwork_ridge_wear.SUBJECTS,
+    ),
 }

@@ -1,4 +1,4 @@
-"""Shapes that every shop's artwork is composed of: smooth outlines, turned bodies with light on them, shadows, leaves."""
+"""Shapes that all the artwork is composed of: smooth outlines, turned bodies with light on them, shadows, leaves."""
 
 from collections.abc import Sequence
 from math import cos, pi, sin
