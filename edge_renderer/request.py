@@ -67,9 +67,9 @@ class Request:
         return ""
 
     @property
-    def encoding(self) -> str:
-        """The best of br, gzip and identity that the client takes: never its own text."""
-        return accepted_encoding(self.header(b"accept-encoding"))
+    def encodings(self) -> frozenset[str]:
+        """Those of br and gzip that the client takes: never its own text."""
+        return accepted_encodings(self.header(b"accept-encoding"))
 
     @property
     def wants_json(self) -> bool:
@@ -81,8 +81,14 @@ class Request:
 
 
 @lru_cache(maxsize=1024)
-def accepted_encoding(accept_encoding: str) -> str:
-    taken = {
-        item.partition(";")[0].strip() for item in accept_encoding.lower().split(",") if not _ZERO_QUALITY.search(item)
-    }
-    return next((name for name in ("br", "gzip") if name in taken), "identity")
+def accepted_encodings(accept_encoding: str) -> frozenset[str]:
+    items = accept_encoding.lower().split(",")
+    refused = {_name(item) for item in items if _ZERO_QUALITY.search(item)}
+    taken = {_name(item) for item in items} - refused
+    everything = {"br", "gzip"} if "*" in taken else set()
+    return frozenset(((taken & {"br", "gzip"}) | everything) - refused)
+
+
+def _name(item: str) -> str:
+    name = item.partition(";")[0].strip()
+    return "gzip" if name == "x-gzip" else name

@@ -29,7 +29,6 @@ class EdgeSettings(BaseSettings):
     edge_page_seconds: int = Field(86_400, ge=60, description="Longest life of a cached page nobody has purged")
     edge_missing_seconds: float = Field(1.0, ge=0, le=60, description="Life of a cached 404")
     edge_missing_pages: int = Field(200, ge=0, description="404s of one shop kept at once")
-    edge_unknown_hosts: int = Field(10_000, ge=0, description="Unknown hosts remembered at once")
     edge_cdn_seconds: int = Field(
         5, ge=0, le=86_400, description="Time a CDN in front may keep a page (CDN-Cache-Control)"
     )

@@ -1,0 +1,63 @@
+"""What an edge worker counts, as Prometheus reads it. The cache and the follower count in plain numbers of their own;
+those are read when somebody asks, so that counting costs the hit path nothing."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+_FILL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
+
+
+class EdgeMetrics:
+    """Those the edge's own code counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.answers = Counter("stoa_edge_answers", "Answers by status class", ["status"], registry=registry)
+        self.fill_seconds = Histogram(
+            "stoa_edge_fill_seconds", "Time to make a page, origin included", buckets=_FILL_BUCKETS, registry=registry
+        )
+        self.render_seconds = Histogram(
+            "stoa_edge_render_seconds", "Time in a theme or twin", buckets=_FILL_BUCKETS, registry=registry
+        )
+        self.render_failures = Counter("stoa_edge_render_failures", "Pages no theme could make", registry=registry)
+        self.overloads = Counter(
+            "stoa_edge_overloads", "Requests refused because all turns were taken", registry=registry
+        )
+        self.origin_failures = Counter(
+            "stoa_edge_origin_failures", "Answered 503 for want of an origin", registry=registry
+        )
+        self.passed = Counter("stoa_edge_passed", "Cart and checkout requests passed on", registry=registry)
+        self._by_class = {number: self.answers.labels(f"{number}xx") for number in range(1, 6)}
+
+    def count_answer(self, status: int) -> None:
+        self._by_class[status // 100].inc()
+
+
+class CounterCollector(Collector):
+    """A dataclass of plain counts, each as `<prefix>_<field>_total`."""
+
+    def __init__(self, prefix: str, counters: Any) -> None:
+        self._prefix = prefix
+        self._counters = counters
+
+    def collect(self) -> Iterator[Metric]:
+        for field in dataclasses.fields(self._counters):
+            value = getattr(self._counters, field.name)
+            yield CounterMetricFamily(f"{self._prefix}_{field.name}", field.name.replace("_", " "), value=value)
+
+
+class GaugeCollector(Collector):
+    """Values that are looked up when asked for: name, what it is, how to get it (None: not known now)."""
+
+    def __init__(self, gauges: list[tuple[str, str, Callable[[], float | None]]]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Metric]:
+        for name, about, read in self._gauges:
+            value = read()
+            if value is not None:
+                yield GaugeMetricFamily(name, about, value=value)

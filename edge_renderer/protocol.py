@@ -1,0 +1,89 @@
+"""uvicorn's httptools protocol with the limits it lacks: on the bytes of a request's head and on the time it may take.
+
+It also refuses what names two hosts: a target in absolute form whose host is not the Host header's.
+"""
+
+import asyncio
+from typing import Any, ClassVar
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_ANSWER = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Made into one with the settings' limits by `bounded_protocol`."""
+
+    head_bytes: ClassVar[int]
+    head_seconds: ClassVar[float]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_size = 0
+        self._is_in_head = True
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._start_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_head_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Counts before the parser sees it: what is over the limit is never collected."""
+        if self._is_in_head:
+            if not self._head_size:
+                self._start_head_timer()
+            self._head_size += len(data)
+            if self._head_size > self.head_bytes and not self._ends_head(data):
+                self._refuse(b"431 Request Header Fields Too Large")
+                return
+        super().data_received(data)
+
+    def _ends_head(self, data: bytes) -> bool:
+        """A head within the limit may arrive together with the start of its body."""
+        end = data.find(b"\r\n\r\n")
+        return end >= 0 and self._head_size - len(data) + end <= self.head_bytes
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._stop_head_timer()
+        if not self.url.startswith(b"/") and not self._names_one_host():
+            raise ValueError("the target names another host than the Host header")  # the parser answers 400
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_in_head = True
+        self._head_size = 0
+        super().on_message_complete()
+
+    def _names_one_host(self) -> bool:
+        authority = httptools.parse_url(self.url)
+        port = b":%d" % authority.port if authority.port else b""
+        hosts = {value.lower() for name, value in self.headers if name == b"host"}
+        return authority.host is not None and hosts == {authority.host.lower() + port}
+
+    def _start_head_timer(self) -> None:
+        self._stop_head_timer()
+        self._head_timer = self.loop.call_later(self.head_seconds, self._refuse, b"408 Request Timeout")
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: bytes) -> None:
+        """Closes; with words only to a request that was begun, and if nobody is just answering on this connection."""
+        if self.transport.is_closing():
+            return
+        if self._head_size and (self.cycle is None or self.cycle.response_complete):
+            self.transport.write(_ANSWER % status)
+        self.transport.close()
+
+
+def bounded_protocol(head_bytes: int, head_seconds: float) -> type[BoundedProtocol]:
+    """uvicorn makes protocols itself, so that limits have to be the class's."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"head_bytes": head_bytes, "head_seconds": head_seconds})

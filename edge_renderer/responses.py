@@ -1,0 +1,88 @@
+"""Entry + request -> answer: conditional requests, encodings, redirects, and the headers of what may be cached."""
+
+from collections.abc import Iterable
+
+from edge_renderer.answer import FILE_POLICY, Answer, HeaderLine, secured
+from edge_renderer.cache.entry import Entry
+from edge_renderer.request import Request
+
+MAX_SURROGATE_KEY_BYTES = 8 * 1024
+_BROWSER: HeaderLine = (b"cache-control", b"public, max-age=0, must-revalidate")
+_FOREVER: HeaderLine = (b"cache-control", b"public, max-age=31536000, immutable")
+_VARY: HeaderLine = (b"vary", b"accept-encoding")
+_NOT_IN_304 = frozenset({b"content-type", b"content-security-policy"})
+
+
+def page_headers(content_type: str, tags: Iterable[str], cdn_seconds: int) -> tuple[HeaderLine, ...]:
+    """A browser asks each time whether its copy is still good; a CDN may keep one for a moment, and knows the tags."""
+    return tuple(secured(content_type, _BROWSER, *_for_cdn(tags, cdn_seconds), _VARY))
+
+
+def file_headers(content_type: str, tags: Iterable[str], cdn_seconds: int) -> tuple[HeaderLine, ...]:
+    return tuple(secured(content_type, _FOREVER, *_for_cdn(tags, cdn_seconds), _VARY, policy=FILE_POLICY))
+
+
+def asset_headers(content_type: str) -> list[HeaderLine]:
+    return secured(content_type, _FOREVER, _VARY)
+
+
+def _for_cdn(tags: Iterable[str], cdn_seconds: int) -> list[HeaderLine]:
+    """A page with more tags than a header holds could not be purged by each of them, so no CDN may keep it."""
+    keys = " ".join(sorted(tags)).encode("ascii", "replace")
+    if len(keys) > MAX_SURROGATE_KEY_BYTES or cdn_seconds == 0:
+        return [(b"cdn-cache-control", b"no-store")]
+    return [(b"cdn-cache-control", b"public, max-age=%d" % cdn_seconds), (b"surrogate-key", keys)]
+
+
+def respond(request: Request, entry: Entry, cache_status: bytes) -> Answer:
+    """The entry as this client takes it; only what is encoded for it differs, and so does its ETag."""
+    encoding, body = _chosen(request, entry.body, entry.br, entry.gzip)
+    etag = variant_etag(entry.etag, encoding)
+    marks: list[HeaderLine] = [(b"etag", etag.encode()), (b"cache-status", cache_status)]
+    if entry.status == 200 and is_match(request.header(b"if-none-match"), etag):
+        return Answer(304, [line for line in entry.headers if line[0] not in _NOT_IN_304] + marks)
+    return Answer(entry.status, [*entry.headers, *_encoded(encoding), *marks], body)
+
+
+def respond_with_bytes(
+    request: Request, headers: list[HeaderLine], etag: str, body: bytes, br: bytes | None, gzip: bytes | None
+) -> Answer:
+    """Something that was never a cache entry: a theme's asset."""
+    encoding, chosen = _chosen(request, body, br, gzip)
+    etag = variant_etag(etag, encoding)
+    marks: list[HeaderLine] = [(b"etag", etag.encode())]
+    if is_match(request.header(b"if-none-match"), etag):
+        return Answer(304, [line for line in headers if line[0] not in _NOT_IN_304] + marks)
+    return Answer(200, [*headers, *_encoded(encoding), *marks], chosen)
+
+
+def _chosen(request: Request, body: bytes, br: bytes | None, gzip: bytes | None) -> tuple[str, bytes]:
+    taken = request.encodings
+    if br is not None and "br" in taken:
+        return "br", br
+    if gzip is not None and "gzip" in taken:
+        return "gzip", gzip
+    return "identity", body
+
+
+def _encoded(encoding: str) -> list[HeaderLine]:
+    return [] if encoding == "identity" else [(b"content-encoding", encoding.encode())]
+
+
+def variant_etag(etag: str, encoding: str) -> str:
+    """Strong, so each encoding's bytes have their own: "abc", "abc-br", "abc-gzip"."""
+    return etag if encoding == "identity" else f'{etag[:-1]}-{encoding}"'
+
+
+def is_match(if_none_match: str, etag: str) -> bool:
+    """RFC 9110, 13.1.2: any of the list, compared weakly; * is anything."""
+    if not if_none_match:
+        return False
+    given = (item.strip().removeprefix("W/") for item in if_none_match.split(","))
+    return any(item in (etag, "*") for item in given)
+
+
+def moved(location: str, cdn_seconds: int, tags: Iterable[str]) -> Answer:
+    """To another spelling of the same page, which is so for everybody and does not change."""
+    headers = page_headers("text/html; charset=utf-8", tags, cdn_seconds)
+    return Answer(301, [*headers, (b"location", location.encode("ascii"))])
