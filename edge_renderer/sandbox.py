@@ -5,6 +5,7 @@ attribute access that reaches dict items and nothing else of Python, and a budge
 the compiled templates themselves draw on. Which parts a template looked at is recorded here too.
 """
 
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -16,6 +17,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 STATE = "_state"
+_LARGE = 2**64
+_WHOLE_NUMBERS: Mapping[str, Callable[[int, int], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+}
 _STEP = "_step"
 
 _LOOP_NAMES = "index index0 revindex revindex0 first last length previtem nextitem cycle"
@@ -137,11 +147,9 @@ def _printed(context: Context, value: Any) -> Any:
     """Every `{{ ... }}` ends here: null prints nothing, and what is printed counts."""
     if value is None:
         return ""
-    if not isinstance(value, str):
-        value = str(value)
-    if value:
-        context.parent[STATE].charge_output(len(value))
-    return value
+    text = value if isinstance(value, str) else str(value)
+    context.parent[STATE].charge_output(len(text))
+    return text
 
 
 @pass_context
@@ -156,7 +164,7 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
     """One theme's templates. `strict` makes a missing name an error (tests); otherwise it prints nothing."""
 
     context_class = RecordingContext
-    intercepted_binops = frozenset(("+", "*", "%", "-", "/", "//"))
+    intercepted_binops = frozenset(_WHOLE_NUMBERS)
 
     def __init__(
         self,
@@ -220,21 +228,23 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
             return True
         return isinstance(getattr(obj, "__self__", None), LoopContext)  # loop.cycle
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Context, symbol: str, left: Any, right: Any) -> Any:
         """Numbers calculate, texts and lists join; nothing grows past the limits ("a" * 10**9, "%99999d" % 1)."""
+        if type(left) is int and type(right) is int and -_LARGE < left < _LARGE and -_LARGE < right < _LARGE:
+            return _WHOLE_NUMBERS[symbol](left, right)
         both = (left, right)
         if all(isinstance(side, (int, float)) for side in both):
-            if operator == "*" and any(abs(side) > 2**64 for side in both):
+            if symbol == "*" and any(abs(side) > _LARGE for side in both):
                 raise RenderLimitError("a number is too large")
-            return super().call_binop(context, operator, left, right)
-        if operator == "+" and all(isinstance(side, str) for side in both):
+            return super().call_binop(context, symbol, left, right)
+        if symbol == "+" and all(isinstance(side, str) for side in both):
             state_of(context).check_length(len(left) + len(right))
             return left + right
-        if operator == "+" and all(isinstance(side, (list, tuple)) for side in both):
+        if symbol == "+" and all(isinstance(side, (list, tuple)) for side in both):
             if len(left) + len(right) > self._limits.list_length:
                 raise RenderLimitError(f"a list is over {self._limits.list_length} items")
             return [*left, *right]
-        raise TypeError(f"a theme cannot calculate {type(left).__name__} {operator} {type(right).__name__}")
+        raise TypeError(f"a theme cannot calculate {type(left).__name__} {symbol} {type(right).__name__}")
 
 
 def _refuse(node: nodes.Node, name: str | None, filename: str | None, reason: str) -> NoReturn:
