@@ -18,7 +18,7 @@ class CacheCounters:
     stale_fills: int = 0
     """Fills that a change of one of their tags overtook: answered, not stored as fresh."""
     origin_failures: int = 0
-    failed_refills: int = 0
+    failed_fills: int = 0
     lock_waits: int = 0
     purged_entries: int = 0
     evictions: int = 0

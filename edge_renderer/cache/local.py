@@ -44,7 +44,7 @@ class Held:
         self.entry = entry
         self.size_bytes = entry.size_bytes
         self.expires_at = now + entry.lifetime_ms / 1000
-        self.is_fresh = entry.position is not None
+        self.is_fresh = False
         self.stale_until: float | None = None
         """Set once a change was heard: it may be served while a refill runs until then."""
         self.checked_until = float("-inf")
@@ -126,13 +126,21 @@ class LocalCache:
         finally:
             self._open.discard(fill)
 
-    def put(self, entry: Entry, fill: OpenFill, now: float, checked_until: float = float("-inf")) -> Held:
-        """Keeps `entry` in place of what its key had, if there is room for it at all."""
+    def put(
+        self,
+        entry: Entry,
+        fill: OpenFill,
+        now: float,
+        *,
+        is_proven: bool = True,
+        checked_until: float = float("-inf"),
+    ) -> Held:
+        """Keeps `entry` in place of what its key had, if there is room for it at all. Not proven: nobody has said that
+        it is true at its position; it is kept for the day the origin cannot be asked."""
         held = Held(entry, now)
+        held.is_fresh = is_proven and entry.position is not None and not fill.is_distrusted
         held.checked_until = checked_until
         heard_at = fill.heard_since(entry)
-        if fill.is_distrusted:
-            held.is_fresh = False
         if heard_at is not None:
             self._make_stale(held, heard_at)
             self._counters.stale_fills += 1

@@ -1,0 +1,293 @@
+"""Reading and filling through the tiers: memory (L1), cache server (L2), origin. The rules of design, section 5.
+
+read    fresh under a lease            -> serve it
+        the origin said so just now    -> serve it
+        stale for less than a second   -> serve it while one refill runs
+        else                           -> wait for the one fill under way, or start it
+
+fill    note the position, then read anything
+        L2 has it, and nothing in it has changed since its position -> keep it with that older position
+        another edge is making it      -> wait for L2 a little
+        ask the origin                 -> keep it here and in L2
+        the origin cannot be asked     -> serve what there is, and say so
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import structlog
+
+from contracts.events import Position
+from contracts.tenant import StoreId
+from edge_renderer.cache.counters import CacheCounters
+from edge_renderer.cache.entry import Entry, build_entry
+from edge_renderer.cache.local import Held, LocalCache, OpenFill
+from edge_renderer.cache.made import Answer, Built, Fill, NotModified, Source, Standing
+from edge_renderer.cache.proof import Proof
+from edge_renderer.cache.shared import SharedCache
+from edge_renderer.cache.single_flight import SingleFlight
+from edge_renderer.errors import OriginUnavailable, Overloaded
+from invalidation.bus import Bus
+from invalidation.follower import Follower
+from invalidation.lease import Clock, lease_clock
+
+log = structlog.get_logger()
+
+WORD_SECONDS = 1.0
+"""How long the origin's word that an entry is true is good, and how long its silence is not disturbed again."""
+MOST_ROUNDS = 3
+LOCK_POLLS = 25
+LOCK_POLL_SECONDS = 0.02
+MOST_WRITES_UNDER_WAY = 256
+LARGE_BODY_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a flight brought, and when it began: data read after a request came is good enough for that request."""
+
+    answer: Answer
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """One fill while it runs."""
+
+    key: str
+    store_id: StoreId | None
+    fill: Fill
+    guard: OpenFill
+    started_at: float
+    position: Position | None
+    held: Held | None
+
+
+class Tiers:
+    def __init__(
+        self,
+        local: LocalCache,
+        shared: SharedCache,
+        follower: Follower,
+        bus: Bus,
+        counters: CacheCounters,
+        *,
+        page_ms: int = 86_400_000,
+        missing_ms: int = 1_000,
+        clock: Clock = lease_clock,
+    ) -> None:
+        self.local = local
+        self.counters = counters
+        self._shared = shared
+        self._follower = follower
+        self._page_ms = page_ms
+        self._missing_ms = missing_ms
+        self._clock = clock
+        self._proof = Proof(follower, bus, counters, clock, page_ms)
+        self._flights: SingleFlight[_Outcome] = SingleFlight()
+        self._writes: set[asyncio.Task[None]] = set()
+        follower.subscribe(local)
+
+    async def close(self) -> None:
+        """Ends fills and writes under way."""
+        await self._flights.close()
+        writes = list(self._writes)
+        for write in writes:
+            write.cancel()
+        await asyncio.gather(*writes, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Waits for the writes to the cache server that answers did not wait for."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+
+    async def get(self, key: str, store_id: StoreId | None, fill: Fill) -> Answer:
+        """Raises what `fill` raises, when there is nothing to serve instead."""
+        arrived_at = self._clock()
+        make = partial(self._make, key, store_id, fill)
+        for _ in range(MOST_ROUNDS):
+            held = self.local.get(key, self._clock())
+            answer = self._from_memory(held) if held is not None else None
+            if answer is not None:
+                if answer.state is Standing.STALE:
+                    self._flights.start(key, make)
+                return answer
+            is_coalesced = self._flights.is_flying(key)
+            self.counters.coalesced += is_coalesced
+            outcome = await self._flights.run(key, make)
+            if self._is_good(outcome, arrived_at):
+                break
+        return replace(outcome.answer, is_coalesced=is_coalesced)
+
+    def _from_memory(self, held: Held) -> Answer | None:
+        now = self._clock()
+        self.counters.lapsed_reads += not self._follower.lease.is_valid(now)
+        state = self._standing(held, now)
+        if state is None:
+            return None
+        self.counters.hits_local += 1
+        self.counters.stale_served += state is Standing.STALE
+        self.counters.unverified_served += state is Standing.UNVERIFIED
+        return Answer(held.entry, Source.LOCAL, state, held)
+
+    def _standing(self, held: Held, now: float) -> Standing | None:
+        """As what it may be served now; None: not at all before somebody was asked."""
+        if held.is_fresh and self._follower.lease.is_valid(now):
+            return Standing.FRESH
+        if now < held.checked_until:
+            return Standing.REVALIDATED
+        if now < held.excused_until:
+            return Standing.UNVERIFIED
+        if held.stale_until is not None and now < held.stale_until:
+            return Standing.STALE
+        return None
+
+    def _is_good(self, outcome: _Outcome, arrived_at: float) -> bool:
+        """1. a fill reads the old row; 2. the merchant commits and the purge is applied; 3. a request comes and joins
+        the fill; 4. it would get the old page for as long as the fill takes. So what began before the request came
+        counts only if it may be served by the rules."""
+        answer = outcome.answer
+        if outcome.started_at >= arrived_at or answer.state is Standing.UNVERIFIED:
+            return True
+        if answer.held is None:
+            return self._clock() < outcome.started_at + WORD_SECONDS
+        return self._standing(answer.held, self._clock()) is not None
+
+    async def _make(self, key: str, store_id: StoreId | None, fill: Fill) -> _Outcome:
+        with self.local.open_fill() as guard:
+            # The position is noted before anything is read, here and in `fill`.
+            started_at, position = self._clock(), self._follower.position
+            held = self.local.get(key, started_at)
+            making = _Making(key, store_id, fill, guard, started_at, position, held)
+            try:
+                return _Outcome(await self._obtain(making), started_at)
+            except Exception as error:
+                self.counters.failed_fills += 1
+                log.warning("a page could not be made", key=key, error=repr(error))
+                raise
+
+    async def _obtain(self, making: _Making) -> Answer:
+        shared = None
+        if making.held is None or self._proof.has_lease():
+            shared = await self._shared.get(making.key, making.store_id)
+        answer = await self._from_shared(making, shared)
+        if answer is not None:
+            return answer
+        answer, token = await self._take_turn(making)
+        if answer is not None:
+            return answer
+        previous = shared or (making.held.entry if making.held else None)
+        return await self._from_origin(making, previous, token)
+
+    async def _from_shared(self, making: _Making, entry: Entry | None) -> Answer | None:
+        if entry is None or not await self._proof.holds(entry):
+            return None
+        held = self.local.put(entry, making.guard, self._clock())
+        if not held.is_fresh:  # overtaken while the state server was asked
+            return None
+        self.counters.hits_shared += 1
+        return Answer(entry, Source.SHARED, Standing.FRESH, held)
+
+    async def _take_turn(self, making: _Making) -> tuple[Answer | None, str]:
+        """The lock between edges, or what another edge made meanwhile. It is a courtesy: who has waited long enough, or
+        cannot prove what others made, makes the page without it."""
+        if not self._proof.has_lease():
+            return None, ""
+        token = await self._shared.try_lock(making.key)
+        if token is not None:
+            return None, token
+        self.counters.lock_waits += 1
+        for _ in range(LOCK_POLLS):
+            await asyncio.sleep(LOCK_POLL_SECONDS)
+            token = await self._shared.try_lock(making.key)
+            # Looked up after the lock: its last holder stored its page before letting go.
+            answer = await self._from_shared(making, await self._shared.get(making.key, making.store_id))
+            if answer is not None:
+                self._later(self._shared.unlock(making.key, token or ""))
+                return answer, ""
+            if token is not None:
+                return None, token
+        return None, ""
+
+    async def _from_origin(self, making: _Making, previous: Entry | None, token: str) -> Answer:
+        entry: Entry | None = None
+        try:
+            made = await making.fill(previous)
+            if isinstance(made, NotModified):
+                entry = self._confirmed(making, previous)
+                return self._keep(making, entry, Standing.REVALIDATED)
+            entry = await self._built(making, made)
+            if not made.is_cacheable:
+                self.counters.fills += 1
+                self.local.drop(making.key)
+                answer, entry = Answer(entry, Source.FILL, Standing.FRESH), None
+                return answer
+            self.counters.fills += 1
+            return self._keep(making, entry, Standing.FRESH)
+        except (OriginUnavailable, Overloaded):
+            self.counters.origin_failures += 1
+            if previous is None:
+                raise
+            return self._excuse(making, previous)
+        finally:
+            if entry is not None or token:
+                self._later(self._share(making.key, entry, token))
+
+    def _confirmed(self, making: _Making, previous: Entry | None) -> Entry:
+        if previous is None:
+            raise OriginUnavailable("the origin says that nothing has changed, but nothing was known")
+        self.counters.revalidated += 1
+        return previous.at(making.position)
+
+    async def _built(self, making: _Making, made: Built) -> Entry:
+        lifetime_ms = self._missing_ms if made.status == 404 else self._page_ms
+        build = partial(
+            build_entry,
+            key=making.key,
+            store_id=making.store_id,
+            status=made.status,
+            headers=made.headers,
+            body=made.body,
+            tags=made.tags,
+            position=_older(making.position, made.made_from) if made.made_from else making.position,
+            snapshot_etag=made.snapshot_etag,
+            lifetime_ms=lifetime_ms if made.lifetime_ms is None else min(lifetime_ms, made.lifetime_ms),
+        )
+        return build() if len(made.body) < LARGE_BODY_BYTES else await asyncio.to_thread(build)
+
+    def _keep(self, making: _Making, entry: Entry, state: Standing) -> Answer:
+        now = self._clock()
+        held = self.local.put(entry, making.guard, now, checked_until=making.started_at + WORD_SECONDS)
+        return Answer(entry, Source.FILL, state, held)
+
+    def _excuse(self, making: _Making, previous: Entry) -> Answer:
+        """While the origin is away nobody can change anything, so the old page is true but across a partition."""
+        now, held = self._clock(), making.held
+        if held is None or held.entry is not previous:
+            held = self.local.put(previous, making.guard, now, is_proven=False)
+        held.excused_until = now + WORD_SECONDS
+        self.counters.unverified_served += 1
+        return Answer(previous, Source.LOCAL if held is making.held else Source.SHARED, Standing.UNVERIFIED, held)
+
+    async def _share(self, key: str, entry: Entry | None, token: str) -> None:
+        if entry is not None and entry.position is not None:
+            await self._shared.set(entry)
+        await self._shared.unlock(key, token)
+
+    def _later(self, write: Coroutine[Any, Any, None]) -> None:
+        """Work on the cache server that no shopper waits for."""
+        if len(self._writes) >= MOST_WRITES_UNDER_WAY:
+            write.close()
+            self.counters.shared_writes_skipped += 1
+            return
+        task = asyncio.create_task(write)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+
+def _older(left: Position | None, right: Position) -> Position | None:
+    if left is None or left.epoch != right.epoch:
+        return None
+    return min(left, right, key=lambda position: position.id)
