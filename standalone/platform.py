@@ -1,5 +1,6 @@
 """A whole platform on one machine: brings its parts up in order, publishes where they are, takes them down."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,11 +94,13 @@ class Platform:
         given = (settings.database_url, settings.state_url, settings.cache_url)
         servers: list[EmbeddedPostgres | EmbeddedValkey] = [postgres, state, cache]
         ours = [server for server, url in zip(servers, given, strict=True) if not url]
-        await self._start_ground(ours, programs)
-        if postgres in ours:
-            await postgres.ensure_database(DATABASE)
-        await self._migrate(self._addresses.database_url, passwords)
-        await self._start_front(programs)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._start_outside_world(programs))
+            await self._start_servers(ours)
+            if postgres in ours:
+                await postgres.ensure_database(DATABASE)
+            await self._migrate(self._addresses.database_url, passwords)
+            await self._start_programs(programs)
         return self.ready()
 
     def publish(self) -> None:
@@ -135,22 +138,26 @@ class Platform:
             pids=pids,
         )
 
-    async def _start_ground(self, servers: Sequence[EmbeddedPostgres | EmbeddedValkey], programs: Programs) -> None:
-        """What the platform stands on: servers, and the stand-ins for the world outside."""
-        stage = [Program(it.command(), it.command().name, it.is_ready, it.prepare) for it in servers]
+    async def _start_outside_world(self, programs: Programs) -> None:
+        """The stand-ins for it. Nobody needs them before the first order, so nobody waits for them but the end."""
+        stage = []
         if not self._settings.stripe_secret_key:
             stage.append(programs.payment_sandbox(self._ports["payments"]))
         if not self._settings.smtp_url:
             stage.append(programs.smtp_sink(self._ports["smtp"], self._ports["mail"]))
         await self._start_stage(stage)
 
-    async def _start_front(self, programs: Programs) -> None:
+    async def _start_servers(self, servers: Sequence[EmbeddedPostgres | EmbeddedValkey]) -> None:
+        await self._start_stage([Program(it.command(), it.command().name, it.is_ready, it.prepare) for it in servers])
+
+    async def _start_programs(self, programs: Programs) -> None:
         numbers = range(1, self._options.edge_workers + 1)
         edges = [programs.edge(n, self._ports[f"edge_{n}_direct"], self._ports[f"edge_{n}_ops"]) for n in numbers]
         await self._start_stage([programs.relay(), programs.origin(), programs.worker(), *edges])
 
     async def _start_stage(self, stage: Sequence[Program]) -> None:
-        self._say("starting " + ", ".join(program.name for program in stage))
+        if stage:
+            self._say("starting " + ", ".join(program.name for program in stage))
         await self._supervisor.start(stage)
 
     async def _migrate(self, database_url: str, passwords: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from standalone.errors import StandaloneError
 from standalone.platform import Platform, UpOptions
 from standalone.ready_file import Ready, StoreAccess, ready_path
 from standalone.settings import StandaloneSettings
@@ -35,6 +36,8 @@ async def run_up(options: UpOptions, console: Console, *, is_json: bool) -> None
                 _show_ready(platform.ready(), options, console, is_json=is_json)
                 await asked_to_stop.wait()
             _say(shown, "stopping")
+        except* StandaloneError as errors:
+            raise _first_of(errors) from None
         finally:
             await platform.stop()
         _say(shown, "stopped; your data stays in " + str(options.data_dir))
@@ -53,6 +56,11 @@ async def _unless(asked_to_stop: asyncio.Event, starting: Coroutine[Any, Any, No
     with contextlib.suppress(asyncio.CancelledError):
         await start
     return False
+
+
+def _first_of(errors: BaseExceptionGroup[StandaloneError]) -> StandaloneError:
+    first = errors.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _bring_up(platform: Platform, options: UpOptions, console: Console) -> None:

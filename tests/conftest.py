@@ -1,3 +1,3 @@
 """Which fixture modules every test may use. The fixtures themselves live in tests/fixtures."""
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.origin"]
+pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.origin", "tests.fixtures.platform"]

@@ -1,27 +1,14 @@
 """What `stoa up` and the others say when they cannot do what was asked: a sentence, exit code 1, nothing left."""
 
 import json
-import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from standalone.command import free_port
-
-
-def stoa(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("STOA_")}
-    return subprocess.run(
-        [sys.executable, "-m", "standalone.cli", *arguments],
-        env=clean | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+from tests.fixtures.platform import stoa
 
 
 def up(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
