@@ -1,18 +1,30 @@
 """Answers to what cannot be answered: in the shop's look for people, as problem details for scripts, never stored."""
 
+from typing import Any
+
+import structlog
+
 from contracts.page import BadTarget
 from contracts.snapshot import Part, Snapshot
 from contracts.tenant import StoreStatus, Tenant
-from edge_renderer.answer import NEVER_STORED, Answer, HeaderLine, secured
-from edge_renderer.errors import BadRequest, EdgeError, OriginUnavailable, Overloaded
+from edge_renderer.answer import NEVER_STORED, Answer, secured
+from edge_renderer.errors import BadRequest, EdgeError, OriginUnavailable, Overloaded, PageFailed
+from edge_renderer.metrics import EdgeMetrics
 from edge_renderer.render import Renderer, RenderError
 from edge_renderer.request import Request
 from edge_renderer.twins import encode_json
+
+log: Any = structlog.get_logger("edge")
 
 HTML_TYPE = "text/html; charset=utf-8"
 _PROBLEM_TYPE = "application/problem+json"
 _ORIGIN_RETRY_SECONDS = 5
 _MOST_KEPT = 256
+_REASONS: dict[type[EdgeError], str] = {
+    Overloaded: "The shop is too busy at the moment; please try again.",
+    OriginUnavailable: "The shop cannot be reached at the moment; please try again.",
+    PageFailed: "This page could not be made; please try again.",
+}
 _PLAIN = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     '<meta name="robots" content="noindex"><title>{title}</title><body><h1>{title}</h1><p>{text}</p></body></html>'
@@ -20,8 +32,9 @@ _PLAIN = (
 
 
 class Apologies:
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, metrics: EdgeMetrics) -> None:
         self._renderer = renderer
+        self._metrics = metrics
         self._kept: dict[Tenant | None, bytes] = {}
 
     def unknown_host(self, request: Request) -> Answer:
@@ -50,17 +63,23 @@ class Apologies:
             return _problem(status, title, "This shop is closed." if is_closed else "This shop is not open now.")
         return Answer(status, secured(HTML_TYPE, NEVER_STORED), self._kept_page(tenant))
 
-    def unavailable(self, tenant: Tenant | None, request: Request, error: EdgeError) -> Answer:
+    def unavailable(self, tenant: Tenant | None, request: Request, request_id: str, error: EdgeError) -> Answer:
+        """Logged here, for this is where what went wrong last meets who was told of it."""
+        store_id = tenant.store_id if tenant else None
+        log.warning("unavailable", reason=str(error), store_id=store_id, path=request.path, request_id=request_id)
+        self._count(error)
         seconds = error.retry_after_seconds if isinstance(error, Overloaded) else _ORIGIN_RETRY_SECONDS
-        retry: list[HeaderLine] = [(b"retry-after", str(seconds).encode())]
-        reason = "is too busy" if isinstance(error, Overloaded) else "cannot be reached"
-        if isinstance(error, OriginUnavailable | Overloaded) and request.wants_json:
-            answer = _problem(503, "Service Unavailable", f"The shop {reason} at the moment; please try again.")
-        elif request.wants_json:
-            answer = _problem(503, "Service Unavailable", "This could not be made; please try again.")
+        if request.wants_json:
+            answer = _problem(503, "Service Unavailable", _REASONS.get(type(error), _REASONS[PageFailed]))
         else:
             answer = Answer(503, secured(HTML_TYPE, NEVER_STORED), self._kept_page(tenant))
-        return Answer(503, [*answer.headers, *retry], answer.body)
+        return Answer(503, [*answer.headers, (b"retry-after", str(seconds).encode())], answer.body)
+
+    def _count(self, error: EdgeError) -> None:
+        if isinstance(error, Overloaded):
+            self._metrics.overloads.inc()
+        elif isinstance(error, OriginUnavailable):
+            self._metrics.origin_failures.inc()
 
     def _kept_page(self, tenant: Tenant | None) -> bytes:
         """Made once a shop: a storm of failures must not cost a render each."""

@@ -12,6 +12,9 @@ from prometheus_client.registry import Collector
 _FILL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
 
 
+Gauge = tuple[str, str, Callable[[], float | None]]
+
+
 class EdgeMetrics:
     """Those the edge's own code counts."""
 
@@ -23,6 +26,13 @@ class EdgeMetrics:
         self.render_seconds = Histogram(
             "stoa_edge_render_seconds", "Time in a theme or twin", buckets=_FILL_BUCKETS, registry=registry
         )
+        self.purge_seconds = Histogram(
+            "stoa_edge_purge_seconds",
+            "From a purge's publication to its application here",
+            buckets=_FILL_BUCKETS,
+            registry=registry,
+        )
+        self.distrusts = Counter("stoa_edge_distrusts", "Times all that was held became unproven", registry=registry)
         self.render_failures = Counter("stoa_edge_render_failures", "Pages no theme could make", registry=registry)
         self.overloads = Counter(
             "stoa_edge_overloads", "Requests refused because all turns were taken", registry=registry
@@ -53,7 +63,7 @@ class CounterCollector(Collector):
 class GaugeCollector(Collector):
     """Values that are looked up when asked for: name, what it is, how to get it (None: not known now)."""
 
-    def __init__(self, gauges: list[tuple[str, str, Callable[[], float | None]]]) -> None:
+    def __init__(self, gauges: list[Gauge]) -> None:
         self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ import httpx
 from contracts.tenant import Tenant
 from edge_renderer.answer import PAGE_POLICY, PRIVATE, SECURITY, Answer, HeaderLine
 from edge_renderer.errors import BadRequest, OriginUnavailable
+from edge_renderer.metrics import EdgeMetrics
 from edge_renderer.request import Request
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.snapshots import read_capped
@@ -48,9 +49,10 @@ _FORBIDDEN_IN_HEADER = frozenset(b"\r\n\0")
 
 
 class Passthrough:
-    def __init__(self, client: httpx.AsyncClient, turns: Turns, settings: EdgeSettings) -> None:
+    def __init__(self, client: httpx.AsyncClient, turns: Turns, metrics: EdgeMetrics, settings: EdgeSettings) -> None:
         self._client = client
         self._turns = turns
+        self._metrics = metrics
         self._settings = settings
         self._timeout = httpx.Timeout(settings.edge_pass_seconds, connect=settings.edge_connect_seconds)
 
@@ -60,6 +62,7 @@ class Passthrough:
         Never asks twice: only the shopper knows whether to do a thing again.
         """
         body = b"" if request.is_head else await self._body(request)
+        self._metrics.passed.inc()
         async with self._turns.turn(tenant.store_id):
             try:
                 async with asyncio.timeout(self._settings.edge_pass_seconds):

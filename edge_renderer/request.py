@@ -46,6 +46,10 @@ class Request:
     def is_head(self) -> bool:
         return self.method == "HEAD"
 
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
     def header(self, name: bytes, separator: bytes = b", ") -> str:
         """All lines of that name as one; empty if there is none."""
         return separator.join(value for key, value in self.headers if key == name).decode("latin-1")
@@ -74,10 +78,9 @@ class Request:
     @property
     def wants_json(self) -> bool:
         """A script rather than a person looking at a page."""
-        path = self.target.partition("?")[0]
         accept = self.header(b"accept")
         is_script = "json" in accept or "javascript" in accept or bool(self.header(b"x-requested-with"))
-        return path.endswith((".js", ".json")) or is_script or "json" in self.header(b"content-type")
+        return self.path.endswith((".js", ".json")) or is_script or "json" in self.header(b"content-type")
 
 
 @lru_cache(maxsize=1024)

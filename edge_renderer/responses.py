@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from edge_renderer.answer import FILE_POLICY, Answer, HeaderLine, secured
 from edge_renderer.cache.entry import Entry
+from edge_renderer.cache.made import Answer as Found
+from edge_renderer.cache.made import Source, Standing
 from edge_renderer.request import Request
 
 MAX_SURROGATE_KEY_BYTES = 8 * 1024
@@ -32,6 +34,21 @@ def _for_cdn(tags: Iterable[str], cdn_seconds: int) -> list[HeaderLine]:
     if len(keys) > MAX_SURROGATE_KEY_BYTES or cdn_seconds == 0:
         return [(b"cdn-cache-control", b"no-store")]
     return [(b"cdn-cache-control", b"public, max-age=%d" % cdn_seconds), (b"surrogate-key", keys)]
+
+
+def cache_status(found: Found) -> bytes:
+    """RFC 9211: what each tier did, the one nearest to the origin first."""
+    detail = b"" if found.state is Standing.FRESH else b"; detail=" + str(found.state).encode()
+    stored = b"; stored" if found.held is not None else b""
+    collapsed = b"; collapsed" if found.is_coalesced else b""
+    match found.source:
+        case Source.LOCAL:
+            return b"stoa-l1; hit" + detail
+        case Source.SHARED:
+            return b"stoa-l2; hit" + detail + b", stoa-l1; fwd=uri-miss" + stored + collapsed
+        case Source.FILL:
+            forwarded = b"fwd=stale; fwd-status=304" if found.state is Standing.REVALIDATED else b"fwd=uri-miss"
+            return b"stoa-l2; %s%s, stoa-l1; %s%s%s" % (forwarded, stored, forwarded, stored, collapsed)
 
 
 def respond(request: Request, entry: Entry, cache_status: bytes) -> Answer:

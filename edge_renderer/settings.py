@@ -29,6 +29,7 @@ class EdgeSettings(BaseSettings):
     edge_page_seconds: int = Field(86_400, ge=60, description="Longest life of a cached page nobody has purged")
     edge_missing_seconds: float = Field(1.0, ge=0, le=60, description="Life of a cached 404")
     edge_missing_pages: int = Field(200, ge=0, description="404s of one shop kept at once")
+    edge_unknown_host_seconds: float = Field(60.0, ge=0, description="Life of knowing that a host is no shop's")
     edge_cdn_seconds: int = Field(
         5, ge=0, le=86_400, description="Time a CDN in front may keep a page (CDN-Cache-Control)"
     )
@@ -48,7 +49,8 @@ class EdgeSettings(BaseSettings):
     edge_origin_keepalive_seconds: float = Field(
         4.0, gt=0, description="Idle time after which they are closed; less than the origin's own"
     )
-    edge_cache_seconds: float = Field(0.25, gt=0, description="Time the cache and state servers have for one answer")
+    edge_cache_seconds: float = Field(0.1, gt=0, description="Time the cache server has for one answer")
+    edge_state_seconds: float = Field(1.0, gt=0, description="Time the state server has for one answer")
 
     edge_connections: int = Field(10_000, ge=1, description="Shoppers' connections one worker holds")
     edge_header_bytes: int = Field(32 * 1024, ge=1024, description="Largest request line and headers together")

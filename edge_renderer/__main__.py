@@ -1,0 +1,132 @@
+"""`python -m edge_renderer` serves shoppers: one worker process; several may share the port."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+from pydantic import ValidationError
+
+from edge_renderer.app import Edge, running_edge
+from edge_renderer.protocol import bounded_protocol
+from edge_renderer.settings import EdgeSettings
+from edge_renderer.themes import ThemeError
+
+_BACKLOG = 2048
+_LOOPBACK = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: several servers live in this process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def main() -> None:
+    _log_as_json()
+    try:
+        settings = EdgeSettings()
+        uvloop.run(_run(settings))
+    except ValidationError as error:
+        sys.exit("\n".join(_sentence(problem) for problem in error.errors()))
+    except (ThemeError, OSError) as error:
+        sys.exit(f"The edge cannot start: {error}")
+
+
+async def _run(settings: EdgeSettings) -> None:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(_listening(settings.edge_host, settings.edge_port, is_shared=True))]
+        if settings.edge_direct_port:
+            sockets.append(stack.enter_context(_listening(settings.edge_host, settings.edge_direct_port)))
+        ops_sockets = []
+        if settings.edge_ops_port:
+            ops_sockets.append(stack.enter_context(_listening(_LOOPBACK, settings.edge_ops_port)))
+        async with running_edge(settings) as edge:
+            await _serve(settings, edge, sockets, ops_sockets)
+
+
+async def _serve(
+    settings: EdgeSettings, edge: Edge, sockets: list[socket.socket], ops_sockets: list[socket.socket]
+) -> None:
+    servers = [(_server(edge.app, settings), sockets)]
+    if ops_sockets:
+        servers.append((_server(edge.ops, settings), ops_sockets))
+
+    def stop() -> None:
+        for server, _ in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    gc.collect()
+    gc.freeze()  # what was loaded to serve stays; collections need not look at it again
+    await asyncio.gather(*(server.serve(sockets=listening) for server, listening in servers))
+
+
+def _server(app: Any, settings: EdgeSettings) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http=bounded_protocol(settings.edge_header_bytes, settings.edge_header_seconds),
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=settings.edge_connections,
+        backlog=_BACKLOG,
+        timeout_keep_alive=settings.edge_idle_seconds,
+        timeout_graceful_shutdown=settings.edge_stop_seconds,
+    )
+    return _Server(config)
+
+
+@contextmanager
+def _listening(host: str, port: int, *, is_shared: bool = False) -> Iterator[socket.socket]:
+    """A shared port is bound by every worker; the kernel deals connections out among them."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            bound.bind((host, port))
+        except OSError as error:
+            raise OSError(f"{host}:{port} cannot be listened on ({error.strerror}); choose another port") from error
+        yield bound
+
+
+def _log_as_json() -> None:
+    """One JSON object a line on stderr; of uvicorn, warnings only."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format='{"logger": "%(name)s", "event": "%(message)s"}')
+
+
+def _sentence(problem: Any) -> str:
+    name = "STOA_" + "_".join(str(part) for part in problem["loc"]).upper()
+    return f"{name}: {problem['msg']}; set this environment variable"
+
+
+if __name__ == "__main__":
+    main()

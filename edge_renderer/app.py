@@ -1,0 +1,153 @@
+"""Builds an edge worker from its settings and takes it down again. Nothing here waits for a server to be there."""
+
+import asyncio
+import hashlib
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from edge_renderer.apologies import Apologies
+from edge_renderer.cache.counters import CacheCounters
+from edge_renderer.cache.local import LocalCache
+from edge_renderer.cache.shared import SharedCache
+from edge_renderer.cache.tiers import Tiers
+from edge_renderer.front import Front
+from edge_renderer.metrics import CounterCollector, EdgeMetrics, Gauge, GaugeCollector
+from edge_renderer.ops import OpsApp
+from edge_renderer.pages import PageMaker
+from edge_renderer.passthrough import Passthrough
+from edge_renderer.purger import PurgeLag
+from edge_renderer.render import Renderer, RenderLimits
+from edge_renderer.serve import Shopfront
+from edge_renderer.settings import EdgeSettings
+from edge_renderer.snapshots import OriginClient, origin_client
+from edge_renderer.tenants import Tenants
+from edge_renderer.theme_assets import ThemeAssets
+from edge_renderer.themes import ThemeLibrary
+from edge_renderer.turns import Turns
+from invalidation.bus import Bus
+from invalidation.follower import Follower
+from invalidation.lease import lease_clock
+
+_ENTRY_FORMAT = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A running worker: what shoppers reach, what operators reach, and the parts that tests look at."""
+
+    app: Front
+    ops: OpsApp
+    tiers: Tiers
+    follower: Follower
+    metrics: EdgeMetrics
+    counters: CacheCounters
+
+
+@asynccontextmanager
+async def running_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
+    """Raises ThemeError if an installed theme is not allowed to run."""
+    themes = ThemeLibrary.load(_themes_folder(settings))
+    counters = CacheCounters()
+    bus = Bus(settings.state_url, answer_seconds=settings.edge_state_seconds)
+    shared = SharedCache(
+        settings.cache_url,
+        settings.edge_secret,
+        counters,
+        namespace=_namespace(themes),
+        answer_seconds=settings.edge_cache_seconds,
+    )
+    follower = Follower(bus)
+    tiers = _tiers(settings, shared, follower, bus, counters)
+    client = origin_client(settings)
+    following = asyncio.create_task(follower.run())
+    try:
+        yield _edge(settings, themes, tiers, follower, client)
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await tiers.close()
+        await client.aclose()
+        await shared.close()
+        await bus.close()
+
+
+def _tiers(settings: EdgeSettings, shared: SharedCache, follower: Follower, bus: Bus, counters: CacheCounters) -> Tiers:
+    share_bytes = settings.edge_memory_bytes * settings.edge_memory_tenant_percent // 100
+    local = LocalCache(settings.edge_memory_bytes, share_bytes, counters, most_missing=settings.edge_missing_pages)
+    return Tiers(
+        local,
+        shared,
+        follower,
+        bus,
+        counters,
+        page_ms=settings.edge_page_seconds * 1000,
+        missing_ms=round(settings.edge_missing_seconds * 1000),
+    )
+
+
+def _edge(
+    settings: EdgeSettings, themes: ThemeLibrary, tiers: Tiers, follower: Follower, client: httpx.AsyncClient
+) -> Edge:
+    registry = CollectorRegistry()
+    metrics = EdgeMetrics(registry)
+    follower.subscribe(PurgeLag(follower, metrics))
+    registry.register(CounterCollector("stoa_edge_cache", tiers.counters))
+    registry.register(CounterCollector("stoa_edge_follower", follower.counters))
+    registry.register(GaugeCollector(_gauges(tiers, follower)))
+    renderer = Renderer(themes, RenderLimits())
+    origin = OriginClient(client, settings)
+    fills = Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, settings.edge_fill_wait_seconds)
+    passes = Turns("carts", settings.edge_passes, settings.edge_tenant_passes, settings.edge_fill_wait_seconds)
+    apologies = Apologies(renderer, metrics)
+    shopfront = Shopfront(
+        Tenants(tiers, origin, fills, round(settings.edge_unknown_host_seconds * 1000)),
+        tiers,
+        PageMaker(origin, renderer, fills, metrics, settings),
+        ThemeAssets(themes),
+        Passthrough(client, passes, metrics, settings),
+        apologies,
+        settings.edge_cdn_seconds,
+    )
+    front = Front(shopfront, apologies, metrics, settings.edge_slow_seconds)
+    return Edge(front, OpsApp(registry, lambda: _health(tiers, follower)), tiers, follower, metrics, tiers.counters)
+
+
+def _gauges(tiers: Tiers, follower: Follower) -> list[Gauge]:
+    return [
+        ("stoa_edge_memory_bytes", "Bytes of pages held in memory", lambda: tiers.local.held_bytes),
+        ("stoa_edge_memory_entries", "Entries held in memory", lambda: len(tiers.local)),
+        ("stoa_edge_lease_age_seconds", "How old what has been heard of the bus is", lambda: _lease_age(follower)),
+        ("stoa_edge_has_lease", "1 while pages are served without asking", lambda: _has_lease(follower)),
+    ]
+
+
+def _lease_age(follower: Follower) -> float | None:
+    age_seconds = lease_clock() - follower.lease.heard_until
+    return age_seconds if math.isfinite(age_seconds) else None
+
+
+def _has_lease(follower: Follower) -> bool:
+    return follower.lease.is_valid(lease_clock())
+
+
+def _health(tiers: Tiers, follower: Follower) -> dict[str, object]:
+    return {"has_lease": _has_lease(follower), "lease_age_seconds": _lease_age(follower), "entries": len(tiers.local)}
+
+
+def _namespace(themes: ThemeLibrary) -> str:
+    """Edges with other themes or another entry format keep their pages apart on the cache server."""
+    versions = sorted(f"{theme.name}={theme.version}" for theme in themes)
+    return hashlib.blake2b(" ".join([_ENTRY_FORMAT, *versions]).encode(), digest_size=6).hexdigest()
+
+
+def _themes_folder(settings: EdgeSettings) -> Path:
+    if settings.themes_path:
+        return Path(settings.themes_path)
+    return Path(__file__).resolve().parent.parent / "themes"

@@ -1,0 +1,89 @@
+"""The whole read path on one screen: request -> tenant -> route -> cached entry -> answer."""
+
+from functools import partial
+
+from contracts.keys import file_key, page_key, shop_tag
+from contracts.page import Page, Redirect
+from contracts.tenant import StoreStatus, Tenant
+from edge_renderer.answer import PRIVATE, Answer, secured
+from edge_renderer.apologies import Apologies
+from edge_renderer.cache.tiers import Tiers
+from edge_renderer.errors import BadRequest, OriginUnavailable, Overloaded, PageFailed
+from edge_renderer.pages import PageMaker
+from edge_renderer.passthrough import METHODS, Passthrough
+from edge_renderer.request import Request
+from edge_renderer.responses import cache_status, moved, respond
+from edge_renderer.routes import NOWHERE, CartPage, Passed, ThemeAsset, UploadedFile, route
+from edge_renderer.tenants import Tenants
+from edge_renderer.theme_assets import ThemeAssets
+
+
+class Shopfront:
+    def __init__(
+        self,
+        tenants: Tenants,
+        tiers: Tiers,
+        pages: PageMaker,
+        assets: ThemeAssets,
+        passthrough: Passthrough,
+        apologies: Apologies,
+        cdn_seconds: int,
+    ) -> None:
+        self._tenants = tenants
+        self._tiers = tiers
+        self._pages = pages
+        self._assets = assets
+        self._passthrough = passthrough
+        self._apologies = apologies
+        self._cdn_seconds = cdn_seconds
+
+    async def answer(self, request: Request, request_id: str) -> Answer:
+        """Raises BadTarget and BadRequest; OriginUnavailable or Overloaded if it cannot be known whose host it is."""
+        tenant = await self._tenants.for_host(request.host)
+        if tenant is None:
+            return self._apologies.unknown_host(request)
+        if tenant.status is not StoreStatus.ACTIVE:
+            return self._apologies.closed(tenant, request)
+        try:
+            return await self._routed(tenant, request, request_id)
+        except (OriginUnavailable, Overloaded, PageFailed) as error:
+            return self._apologies.unavailable(tenant, request, request_id, error)
+
+    async def _routed(self, tenant: Tenant, request: Request, request_id: str) -> Answer:
+        found = route(request.target)
+        if isinstance(found, Passed) or (isinstance(found, CartPage) and request.method == "POST"):
+            if request.method not in METHODS:
+                return self._apologies.wrong_method(b"GET, HEAD, POST")
+            return await self._passthrough.answer(tenant, request, request_id)
+        if request.method not in {"GET", "HEAD"}:
+            return self._apologies.wrong_method(b"GET, HEAD")
+        if request.has_body:
+            raise BadRequest("A page is asked for without a body.")
+        match found:
+            case Page():
+                return await self._page(tenant, request, found)
+            case Redirect(location):
+                return moved(location, self._cdn_seconds, [shop_tag(tenant.store_id)])
+            case CartPage():
+                return await self._cart(tenant, request)
+            case UploadedFile(asset_id):
+                return await self._file(tenant, request, asset_id)
+            case ThemeAsset(path):
+                return self._assets.answer(request, path) or await self._page(tenant, request, NOWHERE)
+            case _:
+                raise AssertionError(f"no answer for {found!r}")
+
+    async def _page(self, tenant: Tenant, request: Request, page: Page) -> Answer:
+        make = partial(self._pages.page, tenant, page)
+        found = await self._tiers.get(page_key(tenant, page), tenant.store_id, make)
+        return respond(request, found.entry, cache_status(found))
+
+    async def _cart(self, tenant: Tenant, request: Request) -> Answer:
+        rendered = await self._pages.cart(tenant, request.cart_token)
+        return Answer(rendered.status, secured(rendered.content_type, PRIVATE), rendered.body)
+
+    async def _file(self, tenant: Tenant, request: Request, asset_id: int) -> Answer:
+        """The name in the URL is decoration; were it in the key, made-up names could fill the cache."""
+        make = partial(self._pages.file, tenant.store_id, asset_id)
+        found = await self._tiers.get(file_key(tenant.store_id, f"/files/{asset_id}"), tenant.store_id, make)
+        return respond(request, found.entry, cache_status(found))
