@@ -4,8 +4,6 @@ from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]
 import psycopg
-import redis.asyncio
-import redis.exceptions
 
 from standalone.command import port_is_free
 from standalone.errors import StandaloneError
@@ -36,6 +34,9 @@ async def check_database(url: str) -> None:
 
 async def check_valkey(url: str, variable: str) -> None:
     _check_scheme(url, variable, ("redis", "rediss", "valkey", "valkeys"), "redis://:password@host:6379/0")
+    import redis.asyncio  # noqa: PLC0415 - a second of loading that only given servers are worth
+    import redis.exceptions  # noqa: PLC0415
+
     client = redis.asyncio.Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS)
     try:
         await client.ping()

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from standalone.benchmarks import run_benchmark
+from standalone.checks import check_database, check_valkey
 from standalone.command import clean_environment, port_is_free
 from standalone.data_folder import DataFolder
 from standalone.errors import StandaloneError
@@ -128,6 +129,31 @@ def test_a_damaged_secrets_file_is_a_sentence_and_stays_as_it_is(tmp_path: Path)
     with pytest.raises(StandaloneError, match="is damaged"):
         SecretsFile(path)
     assert path.read_text() == "{"
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://x/y", "STOA_DATABASE_URL is not an address Stoa can use. It looks like postgresql://"),
+        ("postgresql://u:p@127.0.0.1:1/d", "PostgreSQL does not answer there: .*Correct it, or unset it"),
+        ("postgresql://127.0.0.1:port/d", "STOA_DATABASE_URL is not an address Stoa can use"),
+    ],
+)
+async def test_a_wrong_database_address_is_a_sentence(url: str, sentence: str) -> None:
+    with pytest.raises(StandaloneError, match=sentence):
+        await check_database(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://127.0.0.1", "STOA_CACHE_URL is not an address Stoa can use. It looks like redis://"),
+        ("redis://127.0.0.1:1/0", "STOA_CACHE_URL is set, but no Valkey answers there: .*Correct it, or unset it"),
+    ],
+)
+async def test_a_wrong_valkey_address_is_a_sentence(url: str, sentence: str) -> None:
+    with pytest.raises(StandaloneError, match=sentence):
+        await check_valkey(url, "STOA_CACHE_URL")
 
 
 def test_a_port_somebody_listens_on_is_not_free() -> None:
