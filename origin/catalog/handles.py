@@ -63,9 +63,14 @@ async def claim(tx: Tx, store_id: StoreId, kind: Handled, wanted: str, own_id: i
         raise Invalid({"handle": ["must have at least one letter or digit"]})
     await _lock(tx, store_id, kind, [handle])
     cursor = await tx.execute(
-        f"SELECT 1 FROM {kind} WHERE store_id = %s AND handle = %s AND id <> %s".encode(), [store_id, handle, own_id]
+        f"SELECT id, handle FROM {kind} WHERE store_id = %s AND (handle = %s OR id = %s)".encode(),
+        [store_id, handle, own_id],
     )
-    if await cursor.fetchone():
+    owners = {row["id"]: row["handle"] for row in await cursor.fetchall()}
+    # Clients send back the handle they read; an imported one may be spelled in a way we would not choose.
+    if owners.get(own_id) == wanted:
+        return wanted
+    if any(owner != own_id and taken == handle for owner, taken in owners.items()):
         raise Invalid({"handle": ["has already been taken"]})
     return handle
 
