@@ -1,6 +1,6 @@
 """Rows to products: rows that follow one another with the same handle are one product."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from origin.catalog.handles import slug
@@ -12,14 +12,16 @@ from origin.imports.reading import Row
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of a product, by column instead of by place."""
+    """One row of a product, asked by column instead of by place."""
 
     number: int
-    cells: dict[Column, str]
+    cells: list[str]
+    indexes: Mapping[Column, int]
 
     def cell(self, column: Column) -> str:
         """Without the space around it; blank if the file does not have the column."""
-        return self.cells.get(column, "")
+        index = self.indexes.get(column)
+        return "" if index is None else self.cells[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +43,16 @@ class Group:
 def group_rows(header: Header, rows: Iterator[Row]) -> Iterator[Group]:
     """Lazily, in the file's order. A group whose handle is empty has neither a handle nor a title to make one from."""
     group: Group | None = None
-    from_title = False
+    written = ""  # the handle as the group's rows spell it; blank if it is made from the title
     for row in rows:
-        handle, title = _at(header, Column.HANDLE, row), _at(header, Column.TITLE, row)
-        continues = group is not None and (
-            slug(handle) == group.handle if handle and not from_title else from_title and not handle and not title
-        )
-        if continues and group is not None:
+        handle = _at(header, Column.HANDLE, row)
+        if group is not None and handle == written and (handle or not _at(header, Column.TITLE, row)):
             group.rows.append(row)
             continue
         if group is not None:
             yield group
-        from_title = not handle
         # The title itself may be too long; the handle made from it need not be.
-        group = Group(slug(handle or title[:MAX_TEXT]), [row])
+        group, written = Group(slug(handle or _at(header, Column.TITLE, row)[:MAX_TEXT]), [row]), handle
     if group is not None:
         yield group
 
@@ -65,7 +63,7 @@ def lines_of(header: Header, group: Group) -> list[Line]:
 
 
 def _line(header: Header, row: Row) -> Line:
-    cells = row.cells
+    cells = [cell.strip() for cell in row.cells]
     if len(cells) < header.width:
         raise ProductError(row.line, f"the line has {len(cells)} cells and the header has {header.width}")
     if len(cells) > header.width and any(cells[header.width :]):
@@ -73,13 +71,12 @@ def _line(header: Header, row: Row) -> Line:
             f"the line has {len(cells)} cells and the header has {header.width}; quote a cell that has a comma in it"
         )
         raise ProductError(row.line, reason)
-    if any(cells[index].strip() for index in header.further_options):
+    if any(cells[index] for index in header.further_options):
         raise ProductError(row.line, "a product has at most three options")
-    line = Line(row.line, {column: cells[index].strip() for column, index in header.indexes.items()})
-    for column, cell in line.cells.items():
-        if "\0" in cell:
+    for column, index in header.indexes.items():
+        if "\0" in cells[index]:
             raise ProductError(row.line, f"{column} has a NUL character, which no text may have")
-    return line
+    return Line(row.line, cells, header.indexes)
 
 
 def _at(header: Header, column: Column, row: Row) -> str:

@@ -81,6 +81,14 @@ async def _forget_finished(tx: Tx, store_id: StoreId, import_id: int) -> None:
     )
 
 
+async def tell_total(db: Database, store_id: StoreId, import_id: int, rows: int) -> None:
+    """How many rows the file has; whoever takes the import over says the same."""
+    async with db.tenant(store_id) as tx:
+        await tx.execute(
+            "UPDATE product_import SET rows_total = %s WHERE store_id = %s AND id = %s", [rows, store_id, import_id]
+        )
+
+
 async def advance(tx: Tx, store_id: StoreId, import_id: int, step: Step) -> None:
     """Within the transaction that did the work, before it: raises Overtaken if another has done it."""
     cursor = await tx.execute(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from origin.catalog.availability import LOW_STOCK
 from origin.imports.dialects import OPTION_VALUES, Column, Header
 from origin.imports.errors import ProductError
 from origin.imports.parsing import DEFAULT_OPTION, DEFAULT_VALUE
@@ -115,8 +116,17 @@ class _Merge:
     def _product(self) -> None:
         current = None if self.is_new else self.current.product
         row: Record = {"id": self.product_id, "handle": self.given.handle, "published_at": self._published_at(current)}
-        row |= self._taken(_PRODUCT_FIELDS, self.given, current)
+        row |= self._taken(_PRODUCT_FIELDS, self.given, current) | self._summary(current)
         self._put(PRODUCT.table, row | {"tags": list(row["tags"])}, current)
+
+    def _summary(self, current: Record | None) -> Record:
+        """What `products_changed` keeps. Right from the start for a new product, so that it is not written twice."""
+        if current is not None:
+            return {name: current[name] for name in ("price_min_minor", "price_max_minor", "availability")}
+        prices = [variant.price_minor or 0 for variant in self.given.variants]
+        states = {_availability(variant) for variant in self.given.variants}
+        best = next(state for state in ("in_stock", "low", "sold_out") if state in states)
+        return {"price_min_minor": min(prices), "price_max_minor": max(prices), "availability": best}
 
     def _published_at(self, current: Record | None) -> str | None:
         if current is not None and not self._has(Column.PUBLISHED):
@@ -169,6 +179,7 @@ class _Merge:
             "inventory_management": "shopify" if given.is_tracked else None,
             "inventory_policy": "continue" if given.may_oversell else "deny",
             "image_id": self._image_id(given, old),
+            "availability": old["availability"] if old else _availability(given),
         }
         if old and not self._has(Column.TRACKER):
             row["inventory_management"] = old["inventory_management"]
@@ -207,3 +218,10 @@ class _Merge:
 def _options_of(row: Record) -> tuple[str, ...]:
     values = (row["option1"], row["option2"], row["option3"])
     return tuple(value for value in values if value is not None) or (DEFAULT_VALUE,)
+
+
+def _availability(given: ImportedVariant) -> str:
+    if not given.is_tracked or given.may_oversell:
+        return "in_stock"
+    available = given.quantity or 0
+    return "in_stock" if available > LOW_STOCK else "low" if available > 0 else "sold_out"

@@ -90,8 +90,8 @@ class Parser:
             found = [lines[0]]
         if len(found) > MAX_VARIANTS:
             raise ProductError(lines[0].number, f"the product has {len(found)} variants; at most {MAX_VARIANTS:,}")
-        for line in lines:
-            if line.cell(Column.PRICE) and line not in found:
+        for line in lines[1:]:
+            if line.cell(Column.PRICE) and not line.cell(Column.OPTION1_VALUE):
                 warnings.add(line, "the line has a price but no Option1 Value, so only its image was looked at")
             title = line.cell(Column.TITLE)
             if title and title != lines[0].cell(Column.TITLE):

@@ -84,11 +84,15 @@ def read_rows(body: bytes) -> Iterator[Row]:
             yield Row(line, cells, lines.end_byte)
 
 
-def check_file(body: bytes) -> None:
-    """Reads it all and keeps nothing: a file that is broken at its end must not be imported by half."""
+def check_file(body: bytes) -> int:
+    """Reads it all and keeps nothing: a file that is broken at its end must not be imported by half.
+
+    Returns the number of rows behind the header. Raises FileError.
+    """
     rows = sum(1 for _ in read_rows(body))
     if rows == 0:
         raise FileError("the file is empty")
+    return rows - 1
 
 
 def _quoting_reason(line: int, texts: list[str]) -> str:

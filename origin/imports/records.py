@@ -31,6 +31,7 @@ class ImportRecord:
     overwrites: bool
     body_bytes: int
     bytes_read: int
+    rows_total: int | None
     rows_read: int
     products_created: int
     products_updated: int
@@ -43,8 +44,8 @@ class ImportRecord:
     finished_at: datetime | None
 
 
-_SHOWN = """id, filename, state, overwrites, body_bytes, bytes_read, rows_read, products_created, products_updated,
-            products_skipped, rows_failed, error, created_at, started_at, finished_at"""
+_SHOWN = """id, filename, state, overwrites, body_bytes, bytes_read, rows_total, rows_read, products_created,
+            products_updated, products_skipped, rows_failed, error, created_at, started_at, finished_at"""
 
 
 async def request_import(

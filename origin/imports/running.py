@@ -6,7 +6,7 @@ was committed.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import psycopg
@@ -25,7 +25,7 @@ from origin.imports.reading import check_file, read_rows
 from origin.imports.writing import HandlesTaken, Outcome, Writer
 
 BATCH_PRODUCTS = 200
-BATCH_ROWS = 2000
+BATCH_ROWS = 500
 TRIES = 3
 # The report is read by people: enough of each kind, and what is merely skipped must not crowd out what failed.
 REPORTED_AT_MOST = {"failed": 600, "warning": 200, "skipped": 200}
@@ -85,14 +85,22 @@ class _Run:
 
     async def work(self) -> None:
         """Raises FileError before anything is written, Conflict when the shop cannot take products, Overtaken."""
-        await asyncio.to_thread(check_file, self._claim.body)
+        rows_total = await asyncio.to_thread(check_file, self._claim.body)
         rows = read_rows(self._claim.body)
         header = read_header(next(rows).cells)
+        await leases.tell_total(self._db, self._store_id, self._claim.import_id, rows_total)
         parser = Parser(header, await self._currency())
         writer = Writer(self._store_id, header, self._claim.overwrites)
-        groups = group_rows(header, rows)
-        for batch in self._batches(header, groups, parser):
-            await self._commit(writer, batch)
+        batches = self._batches(header, group_rows(header, rows), parser)
+        following = asyncio.create_task(_next(batches))
+        try:
+            while batch := await following:
+                # The next batch is parsed while the database is busy with this one.
+                following = asyncio.create_task(_next(batches))
+                await self._commit(writer, batch)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     async def _currency(self) -> str:
         async with self._db.tenant(self._store_id) as tx:
@@ -102,7 +110,8 @@ class _Run:
             raise Conflict("the shop does not exist any more")
         return str(row["currency"])
 
-    def _batches(self, header: Header, groups: Iterator[Group], parser: Parser) -> Iterator[_Batch]:
+    async def _batches(self, header: Header, groups: Iterator[Group], parser: Parser) -> AsyncIterator[_Batch]:
+        """Lets others work after each product: the database's answers must not wait for the parser."""
         batch = _Batch()
         if self.position == 0 and header.warning:
             batch.findings.append(Finding(1, None, "warning", header.warning))
@@ -125,6 +134,7 @@ class _Run:
                 batch.products.append(product)
                 batch.findings += warnings
                 self._mention_images(batch, product)
+            await asyncio.sleep(0)
             if batch.is_full:
                 yield batch
                 batch = _Batch()
@@ -180,6 +190,10 @@ class _Run:
                 reported[finding.outcome] += 1
                 kept.append(finding)
         return reported, kept
+
+
+async def _next(batches: AsyncIterator[_Batch]) -> _Batch | None:
+    return await anext(batches, None)
 
 
 async def _written_one_by_one(tx: Tx, writer: Writer, products: list[ImportedProduct]) -> Outcome:

@@ -55,6 +55,9 @@ PRODUCT = Plan(
         "tags": "text[]",
         "seo_title": "text",
         "seo_description": "text",
+        "price_min_minor": "bigint",
+        "price_max_minor": "bigint",
+        "availability": "text",
     },
 )
 OPTION = Plan(
@@ -93,6 +96,7 @@ VARIANT = Plan(
         "taxable": "boolean",
         "tax_code": "text",
         "image_id": "bigint",
+        "availability": "text",
     },
 )
 LEVEL = Plan(
