@@ -1,0 +1,95 @@
+"""What the catalog says now about the variants in a cart: price, stock, whether they are for sale at all."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.tenant import StoreId
+from origin.db import Tx
+from origin.snapshots.cards import VISIBLE, image, product_url
+
+DEFAULT_TITLE = "Default Title"
+
+_OFFERS = f"""
+    SELECT variant.id AS variant_id, variant.product_id, variant.inventory_item_id, variant.title AS variant_title,
+           ARRAY[variant.option1, variant.option2, variant.option3] AS options, variant.price_minor, variant.sku,
+           variant.grams, variant.requires_shipping, variant.taxable,
+           variant.inventory_management IS NOT NULL AS is_tracked,
+           variant.inventory_policy = 'continue' AS may_oversell,
+           product.title, product.handle, product.vendor, product.product_type,
+           (SELECT json_agg(name ORDER BY position) FROM product_option
+             WHERE product_option.store_id = product.store_id AND product_option.product_id = product.id
+           ) AS option_names,
+           (SELECT coalesce(sum(greatest(level.available, 0)), 0)::bigint FROM inventory_level AS level
+             WHERE level.store_id = variant.store_id AND level.inventory_item_id = variant.inventory_item_id) AS stock,
+           (SELECT row_to_json(image) FROM (
+                SELECT id, src, alt, width, height FROM product_image
+                WHERE product_image.store_id = product.store_id AND product_image.product_id = product.id
+                ORDER BY id IS DISTINCT FROM variant.image_id, position, id LIMIT 1) AS image) AS image
+    FROM variant
+    JOIN product ON product.store_id = variant.store_id AND product.id = variant.product_id
+    WHERE variant.store_id = %s AND variant.id = ANY(%s) AND {VISIBLE}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`available_quantity` is None when there is no limit. `variant_title` is None for a product without options."""
+
+    variant_id: int
+    product_id: int
+    inventory_item_id: int
+    title: str
+    variant_title: str | None
+    handle: str
+    vendor: str
+    product_type: str
+    options: tuple[tuple[str, str], ...]
+    price_minor: int
+    sku: str | None
+    grams: int
+    requires_shipping: bool
+    taxable: bool
+    is_tracked: bool
+    available_quantity: int | None
+    image: Mapping[str, Any] | None
+
+    @property
+    def full_title(self) -> str:
+        return f"{self.title} - {self.variant_title}" if self.variant_title else self.title
+
+    @property
+    def url(self) -> str:
+        return f"{product_url(self.handle)}?variant={self.variant_id}"
+
+
+async def read_offers(tx: Tx, store_id: StoreId, variant_ids: Collection[int]) -> dict[int, Offer]:
+    """Only what a shopper may buy from this store; whatever else an id names is missing from the answer."""
+    if not variant_ids:
+        return {}
+    cursor = await tx.execute(_OFFERS.encode(), [store_id, sorted(variant_ids)])
+    return {row["variant_id"]: _offer(row) for row in await cursor.fetchall()}
+
+
+def _offer(row: Mapping[str, Any]) -> Offer:
+    is_limited = row["is_tracked"] and not row["may_oversell"]
+    names = row["option_names"] or ["Title"]
+    return Offer(
+        variant_id=row["variant_id"],
+        product_id=row["product_id"],
+        inventory_item_id=row["inventory_item_id"],
+        title=row["title"],
+        variant_title=None if row["variant_title"] == DEFAULT_TITLE else row["variant_title"],
+        handle=row["handle"],
+        vendor=row["vendor"],
+        product_type=row["product_type"],
+        options=tuple((name, value) for name, value in zip(names, row["options"], strict=False) if value is not None),
+        price_minor=row["price_minor"],
+        sku=row["sku"],
+        grams=row["grams"],
+        requires_shipping=row["requires_shipping"],
+        taxable=row["taxable"],
+        is_tracked=row["is_tracked"],
+        available_quantity=row["stock"] if is_limited else None,
+        image=image(row["image"]),
+    )

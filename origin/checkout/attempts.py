@@ -1,0 +1,182 @@
+"""The rows of checkout attempts: the claim by key, the lease of who works on one, the recovery point, the answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from contracts.tenant import StoreId
+from origin.checkout.answers import Answer
+from origin.checkout.submission import Submission
+from origin.db import Tx
+from origin.errors import NotFound
+
+# Longer than a provider's time-out, so that a lease seldom ends under a working process. If it does, the provider's
+# key and the row's lock still let only one of the two have an effect.
+LEASE_SECONDS = 12.0
+KEPT_SECONDS = 72 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    id: int
+    recovery_point: str
+    order_id: int | None
+    payment_method: str
+    intent_id: str | None
+    cart_token: str | None
+    cart_generation: str | None
+    fingerprint: bytes
+    is_leased: bool
+    created_at: datetime
+    answer: Answer | None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.recovery_point == "finished"
+
+
+_COLUMNS = """id, recovery_point, order_id, payment_method, intent_id, cart_token, cart_generation, fingerprint,
+    coalesce(locked_until > now(), false) AS is_leased, created_at, response_body"""
+
+
+async def claim(tx: Tx, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:
+    """The attempt of this key, and whether the caller is the one to work on it now."""
+    cursor = await tx.execute(
+        f"""INSERT INTO checkout_attempt
+                (store_id, idempotency_key, fingerprint, cart_token, payment_method, locked_until)
+            VALUES (%s, %s, %s, %s, %s, now() + make_interval(secs => %s))
+            ON CONFLICT (store_id, idempotency_key) DO NOTHING RETURNING {_COLUMNS}""".encode(),
+        [store_id, key, wanted.fingerprint(), wanted.cart_token, wanted.payment_method, LEASE_SECONDS],
+    )
+    row = await cursor.fetchone()
+    if row is not None:
+        await wake(tx, store_id, row["id"], LEASE_SECONDS)
+        return _attempt(row), True
+    cursor = await tx.execute(
+        f"SELECT {_COLUMNS} FROM checkout_attempt WHERE store_id = %s AND idempotency_key = %s FOR UPDATE".encode(),
+        [store_id, key],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("attempt")  # released between the two statements; the client asks again
+    found = _attempt(row)
+    is_ours = not found.is_leased and found.recovery_point in ("started", "reserved")
+    if is_ours and found.fingerprint == wanted.fingerprint():
+        await lease(tx, store_id, found.id)
+        return found, True
+    return found, False
+
+
+async def load(tx: Tx, store_id: StoreId, attempt_id: int, *, for_update: bool = False) -> Attempt:
+    """Locked, when the caller is going to settle it: browser, webhook and completer meet here. Raises NotFound."""
+    lock = "FOR UPDATE" if for_update else ""
+    cursor = await tx.execute(
+        f"SELECT {_COLUMNS} FROM checkout_attempt WHERE store_id = %s AND id = %s {lock}".encode(),
+        [store_id, attempt_id],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("attempt")
+    return _attempt(row)
+
+
+async def lease(tx: Tx, store_id: StoreId, attempt_id: int) -> bool:
+    """Whether nobody else works on it; then it is the caller's for LEASE_SECONDS."""
+    cursor = await tx.execute(
+        """UPDATE checkout_attempt SET locked_until = now() + make_interval(secs => %s), updated_at = now()
+           WHERE store_id = %s AND id = %s AND (locked_until IS NULL OR locked_until <= now())""",
+        [LEASE_SECONDS, store_id, attempt_id],
+    )
+    if cursor.rowcount == 0:
+        return False
+    await wake(tx, store_id, attempt_id, LEASE_SECONDS)
+    return True
+
+
+async def reached(
+    tx: Tx,
+    store_id: StoreId,
+    attempt_id: int,
+    point: str,
+    *,
+    order_id: int | None = None,
+    intent_id: str | None = None,
+    cart_generation: str | None = None,
+    answer: Answer | None = None,
+) -> None:
+    """Writes the recovery point, and what is known by then. What is None stays as it was."""
+    await tx.execute(
+        """UPDATE checkout_attempt
+           SET recovery_point = %s, order_id = coalesce(%s, order_id), intent_id = coalesce(%s, intent_id),
+               cart_generation = coalesce(%s, cart_generation), response_status = coalesce(%s, response_status),
+               response_body = coalesce(%s, response_body), updated_at = now(),
+               locked_until = CASE WHEN %s IN ('finished', 'requires_action') THEN NULL ELSE locked_until END
+           WHERE store_id = %s AND id = %s""",
+        [
+            point,
+            order_id,
+            intent_id,
+            cart_generation,
+            answer.status if answer else None,
+            Jsonb(answer.encode()) if answer else None,
+            point,
+            store_id,
+            attempt_id,
+        ],
+    )
+
+
+async def finish(tx: Tx, store_id: StoreId, attempt_id: int, answer: Answer, intent_id: str | None = None) -> None:
+    """The answer is kept for as long as a client may ask again."""
+    await reached(tx, store_id, attempt_id, "finished", intent_id=intent_id, answer=answer)
+    await wake(tx, store_id, attempt_id, KEPT_SECONDS)
+
+
+async def release(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
+    """Forgets a claim that had no effect: the key is free again."""
+    cursor = await tx.execute(
+        "DELETE FROM checkout_attempt WHERE store_id = %s AND id = %s AND order_id IS NULL", [store_id, attempt_id]
+    )
+    if cursor.rowcount:
+        await sleep(tx, store_id, attempt_id)
+
+
+async def forget(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
+    """After KEPT_SECONDS; the order stays."""
+    await tx.execute("DELETE FROM checkout_attempt WHERE store_id = %s AND id = %s", [store_id, attempt_id])
+    await sleep(tx, store_id, attempt_id)
+
+
+async def wake(tx: Tx, store_id: StoreId, attempt_id: int, seconds: float) -> None:
+    """The completer looks at it then, unless it is told otherwise before."""
+    await tx.execute(
+        """INSERT INTO deadline (store_id, kind, subject_id, due_at)
+           VALUES (%s, 'checkout', %s, now() + make_interval(secs => %s))
+           ON CONFLICT (store_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at""",
+        [store_id, attempt_id, seconds],
+    )
+
+
+async def sleep(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
+    await tx.execute(
+        "DELETE FROM deadline WHERE store_id = %s AND kind = 'checkout' AND subject_id = %s", [store_id, attempt_id]
+    )
+
+
+def _attempt(row: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        id=row["id"],
+        recovery_point=row["recovery_point"],
+        order_id=row["order_id"],
+        payment_method=row["payment_method"] or "",
+        intent_id=row["intent_id"],
+        cart_token=row["cart_token"],
+        cart_generation=row["cart_generation"],
+        fingerprint=bytes(row["fingerprint"]),
+        is_leased=row["is_leased"],
+        created_at=row["created_at"],
+        answer=Answer.decode(row["response_body"], row["id"]) if row["response_body"] else None,
+    )

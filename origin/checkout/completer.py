@@ -1,0 +1,113 @@
+"""Finishes what a dead process began: reads the deadlines and drives each attempt on from its recovery point."""
+
+import asyncio
+
+import structlog
+
+from contracts.tenant import StoreId
+from origin.checkout import attempts
+from origin.checkout.attempts import Attempt
+from origin.checkout.flow import Checkouts
+from origin.db import Database, Tx
+from origin.errors import NotFound, OriginError
+from origin.orders import placing
+from origin.payments import Declined, Payments, RequiresAction, Succeeded, Unknown
+
+log = structlog.get_logger()
+
+PAUSE_SECONDS = 2.0
+BATCH = 50
+ABANDONED = Declined("expired", "The payment was not completed in time. You have not been charged.")
+
+
+class Completer:
+    """`run` until cancelled; `run_once` is what one round does."""
+
+    def __init__(self, db: Database, checkouts: Checkouts, payments: Payments, held_seconds: float) -> None:
+        self._db = db
+        self._checkouts = checkouts
+        self._payments = payments
+        self._held_seconds = held_seconds
+
+    async def run(self) -> None:
+        pause = PAUSE_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self.run_once()
+                pause = PAUSE_SECONDS
+            except Exception as error:
+                pause = min(pause * 2, 30.0)
+                log.error("completer failed; trying again", error=repr(error), pause_seconds=pause)
+
+    async def run_once(self) -> int:
+        """How many attempts were due. One that fails does not keep the others waiting."""
+        async with self._db.directory() as tx:
+            cursor = await tx.execute(
+                """SELECT store_id, subject_id FROM deadline WHERE kind = 'checkout' AND due_at <= now()
+                   ORDER BY due_at LIMIT %s""",
+                [BATCH],
+            )
+            due = [(StoreId(row["store_id"]), int(row["subject_id"])) for row in await cursor.fetchall()]
+        for store_id, attempt_id in due:
+            try:
+                await self.drive(store_id, attempt_id)
+            except OriginError as error:
+                log.warning("attempt not driven", store_id=store_id, attempt_id=attempt_id, error=str(error))
+        return len(due)
+
+    async def drive(self, store_id: StoreId, attempt_id: int) -> None:
+        async with self._db.tenant(store_id) as tx:
+            try:
+                attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
+            except NotFound:
+                await attempts.sleep(tx, store_id, attempt_id)
+                return
+            if attempt.is_finished:
+                await attempts.forget(tx, store_id, attempt_id)
+                return
+            if not await attempts.lease(tx, store_id, attempt_id):
+                return
+            if attempt.recovery_point == "started":
+                await attempts.release(tx, store_id, attempt_id)
+                return
+            is_late = await self._is_late(tx, store_id, attempt)
+        if attempt.recovery_point == "authorised" and attempt.intent_id:
+            await self._checkouts.refund(store_id, attempt_id, attempt.intent_id)
+        elif attempt.recovery_point == "requires_action" and attempt.intent_id:
+            await self._drive_action(store_id, attempt_id, attempt.intent_id, is_late)
+        elif is_late:
+            await self._drive_late(store_id, attempt)
+        else:
+            await self._checkouts.authorise(store_id, attempt_id)
+
+    async def _is_late(self, tx: Tx, store_id: StoreId, attempt: Attempt) -> bool:
+        assert attempt.order_id is not None
+        held = self._held_seconds * (2 if attempt.recovery_point == "requires_action" else 1)
+        return (await placing.checkout_order(tx, store_id, attempt.order_id, held)).is_late
+
+    async def _drive_action(self, store_id: StoreId, attempt_id: int, intent_id: str, is_late: bool) -> None:
+        """The buyer may never come back from the bank's page, and the webhook may be lost."""
+        if is_late:
+            outcome = await self._payments.cancel(intent_id)
+        else:
+            outcome, _ = await self._payments.look_up(intent_id)
+        if is_late and isinstance(outcome, Unknown):
+            await self._checkouts.give_up(store_id, attempt_id)
+        await self._checkouts.settle(store_id, attempt_id, outcome)
+
+    async def _drive_late(self, store_id: StoreId, attempt: Attempt) -> None:
+        """Past the time stock is held, nothing new may be charged: the provider is asked what it knows, no more."""
+        key = await self._checkouts.payment_key_of(store_id, attempt.id)
+        if key is None:
+            await self._checkouts.authorise(store_id, attempt.id)
+            return
+        found = await self._payments.find(key)
+        if isinstance(found, RequiresAction):
+            found = await self._payments.cancel(found.intent_id)
+        outcome = found or ABANDONED
+        if isinstance(outcome, Unknown):
+            await self._checkouts.give_up(store_id, attempt.id)
+        elif isinstance(outcome, Succeeded):
+            log.info("payment found late", store_id=store_id, attempt_id=attempt.id, intent=outcome.intent_id)
+        await self._checkouts.settle(store_id, attempt.id, outcome)

@@ -1,0 +1,294 @@
+"""Checkout in atomic phases: claim, reserve, authorise, finalise (design, section 9).
+
+Each phase is one transaction that also writes how far it came; the provider is asked with none open. Whoever finds an
+attempt whose process died goes on from there with the same payment key, so nothing happens twice and nothing is lost.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import psycopg
+import structlog
+from itsdangerous import BadSignature as BadLink
+from itsdangerous import URLSafeSerializer
+
+from contracts.tenant import StoreId
+from origin.carts import Cart, Carts, line_key
+from origin.checkout import attempts, settling
+from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer, AnswerKind, processing
+from origin.checkout.attempts import Attempt
+from origin.checkout.reserving import Refused, reserve
+from origin.checkout.settling import Rules
+from origin.checkout.submission import Submission
+from origin.db import Database, Tx
+from origin.errors import Invalid, NotFound, Unavailable
+from origin.orders import placing
+from origin.payments import Charge, Outcome, Payments, Succeeded
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+DEADLOCK_TRIES = 5
+
+
+class CheckoutSettings(Protocol):
+    @property
+    def signing_key(self) -> str: ...
+    @property
+    def reservation_seconds(self) -> int: ...
+    @property
+    def application_fee_basis_points(self) -> int: ...
+    def storefront_url(self, host: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """Of one shop: where it is, and where its money goes."""
+
+    url: str
+    name: str
+    destination: str | None
+
+
+class Checkouts:
+    def __init__(self, db: Database, carts: Carts, payments: Payments, settings: CheckoutSettings) -> None:
+        self._db = db
+        self._carts = carts
+        self._payments = payments
+        self._settings = settings
+        self._links = URLSafeSerializer(settings.signing_key, salt="checkout-attempt")
+
+    async def submit(self, store_id: StoreId, key: str, wanted: Submission) -> Answer:
+        """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
+        try:
+            async with self._db.tenant(store_id) as tx:
+                attempt, is_ours = await attempts.claim(tx, store_id, key, wanted)
+        except NotFound:
+            return IN_PROGRESS  # the same key was released at this very moment
+        if attempt.fingerprint != wanted.fingerprint():
+            return KEY_REUSED
+        if not is_ours:
+            return attempt.answer.replayed() if attempt.answer else IN_PROGRESS
+        if attempt.recovery_point == "started":
+            refusal = await self._reserve(store_id, attempt, wanted)
+            if refusal:
+                return refusal
+        return await self.authorise(store_id, attempt.id)
+
+    async def _reserve(self, store_id: StoreId, attempt: Attempt, wanted: Submission) -> Answer | None:
+        try:
+            cart = await self._carts.read(store_id, wanted.cart_token)
+            if not cart.lines:
+                await self._release(store_id, attempt.id)
+                return CART_EMPTY
+            await self.reserve(store_id, attempt.id, wanted, cart)
+        except Refused as refusal:
+            if refusal.answer.kind == AnswerKind.CART_EMPTY:
+                await self._release(store_id, attempt.id)
+            elif refusal.answer.kind != AnswerKind.IN_PROGRESS:
+                async with self._db.tenant(store_id) as tx:
+                    await attempts.finish(tx, store_id, attempt.id, refusal.answer)
+            return refusal.answer
+        except (Invalid, Unavailable):
+            await self._release(store_id, attempt.id)
+            raise
+        return None
+
+    async def reserve(self, store_id: StoreId, attempt_id: int, wanted: Submission, cart: Cart) -> None:
+        """The second phase. Raises Refused when stock or price are not what the buyer saw."""
+
+        async def work(tx: Tx) -> None:
+            await reserve(tx, store_id, attempt_id, wanted, cart, self._settings.reservation_seconds)
+
+        await self._in_transaction(store_id, work)
+
+    async def authorise(self, store_id: StoreId, attempt_id: int) -> Answer:
+        """The third and fourth phase, from an attempt that has its stock. May be called again after any crash."""
+        rules, charge = await self._charge(store_id, attempt_id)
+        if charge is None:
+            return await self._place_free(store_id, attempt_id, rules)
+        return await self.settle(store_id, attempt_id, await self._payments.charge(charge))
+
+    async def settle(self, store_id: StoreId, attempt_id: int, outcome: Outcome) -> Answer:
+        rules = await self._rules(store_id)
+
+        async def work(tx: Tx) -> Answer | None:
+            return await settling.settle(tx, store_id, attempt_id, outcome, rules)
+
+        answer = await self._in_transaction(store_id, work)
+        if answer is None and isinstance(outcome, Succeeded):
+            return await self._refund(store_id, attempt_id, outcome.intent_id, rules)
+        if answer is None:
+            return processing(attempt_id)
+        if answer.kind == AnswerKind.PLACED:
+            await self.empty_cart(store_id, attempt_id)
+        return answer
+
+    async def look(self, store_id: StoreId, attempt_id: int) -> Answer:
+        """The buyer is back, or asks how it stands: what the provider says now counts. Raises NotFound."""
+        async with self._db.tenant(store_id) as tx:
+            attempt = await attempts.load(tx, store_id, attempt_id)
+        if attempt.is_finished and attempt.answer:
+            return attempt.answer
+        if not attempt.intent_id:
+            return attempt.answer or processing(attempt_id)
+        outcome, _ = await self._payments.look_up(attempt.intent_id)
+        return await self.settle(store_id, attempt_id, outcome)
+
+    async def hear(self, intent_id: str) -> bool:
+        """The provider's webhook named an intent: its state now counts, not what the message said. False: not ours."""
+        outcome, metadata = await self._payments.look_up(intent_id)
+        store, attempt = metadata.get("stoa_store_id", ""), metadata.get("stoa_attempt_id", "")
+        if not (store.isdigit() and attempt.isdigit()):
+            return False
+        store_id, attempt_id = StoreId(int(store)), int(attempt)
+        with suppress(NotFound):
+            _, charge = await self._charge(store_id, attempt_id)
+            if charge and charge.key == metadata.get("stoa_attempt"):
+                await self.settle(store_id, attempt_id, outcome)
+                return True
+        return False
+
+    async def empty_cart(self, store_id: StoreId, attempt_id: int) -> None:
+        """Takes what was ordered out of the cart. The new order's job does it again, for a process that died here."""
+        async with self._db.tenant(store_id) as tx:
+            attempt = await attempts.load(tx, store_id, attempt_id)
+            cursor = await tx.execute(
+                "SELECT variant_id, quantity, properties FROM order_line WHERE store_id = %s AND order_id = %s",
+                [store_id, attempt.order_id],
+            )
+            ordered = {
+                line_key(row["variant_id"], row["properties"]): row["quantity"] for row in await cursor.fetchall()
+            }
+        try:
+            await self._carts.take_ordered(store_id, attempt.cart_token, attempt.cart_generation, ordered)
+        except Unavailable as error:
+            log.warning("cart not emptied yet", store_id=store_id, attempt_id=attempt_id, error=str(error))
+
+    def link(self, store_id: StoreId, attempt_id: int) -> str:
+        """The path of an attempt, for its buyer only."""
+        return f"/checkout/return?attempt={self._links.dumps([store_id, attempt_id])}"
+
+    def read_link(self, store_id: StoreId, signed: str) -> int:
+        """Raises NotFound for what we did not sign for this store."""
+        try:
+            named, attempt_id = self._links.loads(signed)
+        except (BadLink, ValueError, TypeError) as error:
+            raise NotFound("checkout") from error
+        if named != store_id or not isinstance(attempt_id, int):
+            raise NotFound("checkout")
+        return attempt_id
+
+    async def _charge(self, store_id: StoreId, attempt_id: int) -> tuple[Rules, Charge | None]:
+        """From our rows alone, so that every process that asks for this attempt asks for the same. None: it is free."""
+        async with self._db.tenant(store_id) as tx:
+            terms = await _terms(tx, store_id, self._settings)
+            attempt = await attempts.load(tx, store_id, attempt_id)
+            if attempt.order_id is None:
+                raise NotFound("attempt")
+            order = await placing.checkout_order(tx, store_id, attempt.order_id, 0)
+        rules = self._rules_at(terms.url)
+        if order.total_minor == 0:
+            return rules, None
+        key = payment_key(store_id, attempt_id, order.token)
+        fee = order.total_minor * self._settings.application_fee_basis_points // 10_000 if terms.destination else 0
+        address = order.shipping_address
+        return rules, Charge(
+            key=key,
+            amount_minor=order.total_minor,
+            currency=order.currency,
+            payment_method=attempt.payment_method,
+            return_url=terms.url + self.link(store_id, attempt_id),
+            description=f"Order at {terms.name}",
+            metadata={"stoa_store_id": str(store_id), "stoa_attempt_id": str(attempt_id), "stoa_attempt": key},
+            shipping=_provider_address(dict(address)) if address else None,
+            destination=terms.destination,
+            fee_minor=fee,
+        )
+
+    async def payment_key_of(self, store_id: StoreId, attempt_id: int) -> str | None:
+        """None for an attempt that needs no payment."""
+        charge = (await self._charge(store_id, attempt_id))[1]
+        return charge.key if charge else None
+
+    async def _place_free(self, store_id: StoreId, attempt_id: int, rules: Rules) -> Answer:
+        async def work(tx: Tx) -> Answer:
+            return await settling.place_free(tx, store_id, attempt_id, rules)
+
+        answer = await self._in_transaction(store_id, work)
+        await self.empty_cart(store_id, attempt_id)
+        return answer
+
+    async def _refund(self, store_id: StoreId, attempt_id: int, intent_id: str, rules: Rules) -> Answer:
+        """The decision is already on the attempt; until the provider confirms, the completer comes back here."""
+        key = await self.payment_key_of(store_id, attempt_id)
+        if not await self._payments.refund(intent_id, f"{key}-refund"):
+            return processing(attempt_id)
+        async with self._db.tenant(store_id) as tx:
+            return await settling.refunded(tx, store_id, attempt_id, intent_id, rules)
+
+    async def refund(self, store_id: StoreId, attempt_id: int, intent_id: str) -> Answer:
+        return await self._refund(store_id, attempt_id, intent_id, await self._rules(store_id))
+
+    async def give_up(self, store_id: StoreId, attempt_id: int) -> None:
+        async def work(tx: Tx) -> None:
+            await settling.give_up(tx, store_id, attempt_id)
+
+        await self._in_transaction(store_id, work)
+
+    async def _release(self, store_id: StoreId, attempt_id: int) -> None:
+        async with self._db.tenant(store_id) as tx:
+            await attempts.release(tx, store_id, attempt_id)
+
+    async def _rules(self, store_id: StoreId) -> Rules:
+        async with self._db.tenant(store_id) as tx:
+            return self._rules_at((await _terms(tx, store_id, self._settings)).url)
+
+    def _rules_at(self, url: str) -> Rules:
+        held = self._settings.reservation_seconds
+        return Rules(held, held * 2, url)
+
+    async def _in_transaction(self, store_id: StoreId, work: Callable[[Tx], Awaitable[Result]]) -> Result:
+        """Runs `work` in one transaction, again when PostgreSQL chose it as a deadlock's victim."""
+        for tries_left in reversed(range(DEADLOCK_TRIES)):
+            try:
+                async with self._db.tenant(store_id) as tx:
+                    return await work(tx)
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
+                if not tries_left:
+                    raise Unavailable("the shop is very busy") from error
+        raise AssertionError("unreachable")
+
+
+def payment_key(store_id: StoreId, attempt_id: int, order_token: str) -> str:
+    """The provider's idempotency key: of our attempt, and different in another installation with the same account."""
+    return f"stoa-{store_id}-{attempt_id}-{hashlib.sha256(order_token.encode()).hexdigest()[:20]}"
+
+
+async def _terms(tx: Tx, store_id: StoreId, settings: CheckoutSettings) -> _Terms:
+    cursor = await tx.execute(
+        """SELECT store.name, host.name AS host, shop.stripe_account_id
+           FROM shop JOIN store ON store.id = shop.store_id
+           JOIN host ON host.store_id = shop.store_id AND host.is_primary
+           WHERE shop.store_id = %s""",
+        [store_id],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("store")
+    return _Terms(settings.storefront_url(row["host"]), row["name"], row["stripe_account_id"])
+
+
+def _provider_address(address: dict[str, str]) -> dict[str, object]:
+    fields = {
+        "line1": address.get("address1"),
+        "line2": address.get("address2"),
+        "city": address.get("city"),
+        "postal_code": address.get("zip"),
+        "state": address.get("province"),
+        "country": address.get("country_code"),
+    }
+    return {"name": address.get("name") or "-", "address": {name: text for name, text in fields.items() if text}}

@@ -1,0 +1,160 @@
+"""One attempt and what became of its payment, in one transaction: the order is placed, or its stock goes back.
+
+The buyer's request, the provider's webhook and the completer may all bring the same outcome, in any order; they meet
+on the attempt's locked row, and who comes second finds the first one's answer.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from contracts.tenant import StoreId
+from origin.checkout import attempts, stock
+from origin.checkout.answers import Answer, AnswerKind, processing
+from origin.checkout.attempts import Attempt
+from origin.db import Tx
+from origin.orders import placing
+from origin.orders.placing import CheckoutOrder
+from origin.orders.receipts import receipt_of_order
+from origin.payments import Declined, Outcome, RequiresAction, Succeeded, Unknown, provider_amount
+
+log = structlog.get_logger()
+
+LOOK_AGAIN_SECONDS = 5.0
+LOOK_AT_ACTION_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long stock is held, and where the shop is."""
+
+    held_seconds: float
+    action_seconds: float
+    shop_url: str
+
+
+async def settle(tx: Tx, store_id: StoreId, attempt_id: int, outcome: Outcome, rules: Rules) -> Answer | None:
+    """The attempt's answer now. None: the money has to go back, as nothing is left to sell; the caller refunds."""
+    attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
+    if attempt.order_id is None:
+        return attempt.answer or processing(attempt_id)
+    order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.action_seconds)
+    match outcome:
+        case Succeeded():
+            return await _succeeded(tx, store_id, attempt, order, outcome, rules)
+        case _ if attempt.is_finished and attempt.answer:
+            return attempt.answer
+        case Declined():
+            return await _declined(tx, store_id, attempt, order, outcome)
+        case RequiresAction():
+            return await _requires_action(tx, store_id, attempt, order, outcome, rules)
+        case Unknown():
+            if attempt.recovery_point == "requires_action" and attempt.answer:
+                return attempt.answer
+            answer = processing(attempt_id)
+            await attempts.reached(
+                tx, store_id, attempt_id, attempt.recovery_point, intent_id=outcome.intent_id, answer=answer
+            )
+            age_seconds = (datetime.now(UTC) - attempt.created_at).total_seconds()
+            await attempts.wake(tx, store_id, attempt_id, max(LOOK_AGAIN_SECONDS, age_seconds / 4))
+            return answer
+
+
+async def place_free(tx: Tx, store_id: StoreId, attempt_id: int, rules: Rules) -> Answer:
+    """An order that costs nothing needs no payment."""
+    attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
+    if attempt.is_finished and attempt.answer:
+        return attempt.answer
+    assert attempt.order_id is not None
+    order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.held_seconds)
+    await stock.sell(tx, store_id, order.id)
+    return await _place(tx, store_id, attempt, order, None, rules)
+
+
+async def give_up(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
+    """Nobody knows what became of the payment and the time is up: others may buy the stock. The attempt stays open."""
+    attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
+    if attempt.is_finished or attempt.order_id is None:
+        return
+    await stock.release(tx, store_id, attempt.order_id)
+    await placing.set_state(tx, store_id, attempt.order_id, "expired")
+
+
+async def refunded(tx: Tx, store_id: StoreId, attempt_id: int, intent_id: str, rules: Rules) -> Answer:
+    attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
+    if attempt.is_finished and attempt.answer:
+        return attempt.answer
+    assert attempt.order_id is not None
+    order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.held_seconds)
+    await placing.record_refund(tx, store_id, order, attempt_id, intent_id)
+    answer = Answer(
+        AnswerKind.REFUNDED,
+        "The items sold out before your payment was confirmed. Your payment is being returned in full.",
+        attempt_id=attempt_id,
+    )
+    await attempts.finish(tx, store_id, attempt_id, answer)
+    return answer
+
+
+async def _succeeded(
+    tx: Tx, store_id: StoreId, attempt: Attempt, order: CheckoutOrder, paid: Succeeded, rules: Rules
+) -> Answer | None:
+    is_settled = attempt.answer is not None and attempt.answer.kind in (AnswerKind.PLACED, AnswerKind.REFUNDED)
+    if attempt.is_finished and is_settled:
+        return attempt.answer
+    if attempt.recovery_point == "authorised":
+        return None  # somebody has decided to give it back and may have begun
+    if (paid.amount, paid.currency) != (provider_amount(order.total_minor, order.currency), order.currency):
+        log.error("payment is not the order's", store_id=store_id, order_id=order.id, intent=paid.intent_id)
+        await attempts.wake(tx, store_id, attempt.id, LOOK_AT_ACTION_SECONDS)
+        return processing(attempt.id)
+    if order.state == "pending":
+        await stock.sell(tx, store_id, order.id)
+    elif await stock.sell_late(tx, store_id, order.id):
+        log.warning("late payment will be returned", store_id=store_id, order_id=order.id, intent=paid.intent_id)
+        await placing.record_payment(tx, store_id, order, attempt.id, paid)
+        await attempts.reached(tx, store_id, attempt.id, "authorised", intent_id=paid.intent_id)
+        await attempts.wake(tx, store_id, attempt.id, LOOK_AGAIN_SECONDS)
+        return None
+    return await _place(tx, store_id, attempt, order, paid, rules)
+
+
+async def _place(
+    tx: Tx, store_id: StoreId, attempt: Attempt, order: CheckoutOrder, paid: Succeeded | None, rules: Rules
+) -> Answer:
+    customer_id = await placing.upsert_customer(tx, store_id, order)
+    if paid:
+        await placing.record_payment(tx, store_id, order, attempt.id, paid)
+    await placing.count_sales(tx, store_id, order.id)
+    await placing.place(tx, store_id, order, customer_id)
+    receipt = await receipt_of_order(tx, store_id, order.id)
+    answer = Answer(AnswerKind.PLACED, more={"order": receipt.data(rules.shop_url)}, attempt_id=attempt.id)
+    await attempts.finish(tx, store_id, attempt.id, answer, paid.intent_id if paid else None)
+    return answer
+
+
+async def _declined(tx: Tx, store_id: StoreId, attempt: Attempt, order: CheckoutOrder, declined: Declined) -> Answer:
+    is_expired = declined.code == "expired"
+    await stock.release(tx, store_id, order.id)
+    await placing.set_state(tx, store_id, order.id, "expired" if is_expired else "declined")
+    await placing.record_payment(tx, store_id, order, attempt.id, declined)
+    kind = AnswerKind.EXPIRED if is_expired else AnswerKind.DECLINED
+    answer = Answer(kind, declined.message, {"code": declined.code}, attempt.id)
+    await attempts.finish(tx, store_id, attempt.id, answer, declined.intent_id)
+    return answer
+
+
+async def _requires_action(
+    tx: Tx, store_id: StoreId, attempt: Attempt, order: CheckoutOrder, wanted: RequiresAction, rules: Rules
+) -> Answer:
+    answer = Answer(
+        AnswerKind.REQUIRES_ACTION,
+        "Please confirm the payment with your bank.",
+        {"redirect_url": wanted.url},
+        attempt.id,
+    )
+    await stock.hold_longer(tx, store_id, order.id, rules.action_seconds)
+    await attempts.reached(tx, store_id, attempt.id, "requires_action", intent_id=wanted.intent_id, answer=answer)
+    await attempts.wake(tx, store_id, attempt.id, LOOK_AT_ACTION_SECONDS)
+    return answer

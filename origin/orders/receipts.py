@@ -1,0 +1,106 @@
+"""A placed order as its buyer sees it: on the confirmation page, in the e-mail, in the answer to a submission."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.money import to_decimal_text
+from contracts.tenant import StoreId
+from origin.db import Tx
+from origin.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Money is in minor units; `lines` carry an `image_url` if the product still has one."""
+
+    id: int
+    number: int
+    token: str
+    email: str
+    currency: str
+    subtotal_minor: int
+    shipping_minor: int
+    tax_minor: int
+    total_minor: int
+    shipping_title: str | None
+    shipping_address: dict[str, Any] | None
+    financial_status: str
+    note: str | None
+    created_at: str
+    card: dict[str, Any] | None
+    lines: list[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        return f"#{self.number}"
+
+    def data(self, shop_url: str) -> dict[str, Any]:
+        """For scripts: money as decimal texts."""
+        return {
+            "id": self.id,
+            "number": self.number,
+            "name": self.name,
+            "email": self.email,
+            "currency": self.currency,
+            "subtotal_price": to_decimal_text(self.subtotal_minor, self.currency),
+            "total_shipping": to_decimal_text(self.shipping_minor, self.currency),
+            "total_tax": to_decimal_text(self.tax_minor, self.currency),
+            "total_price": to_decimal_text(self.total_minor, self.currency),
+            "financial_status": self.financial_status,
+            "created_at": self.created_at,
+            "shipping_address": self.shipping_address,
+            "line_items": [
+                {
+                    "variant_id": line["variant_id"],
+                    "product_id": line["product_id"],
+                    "title": line["title"],
+                    "variant_title": line["variant_title"],
+                    "sku": line["sku"],
+                    "quantity": line["quantity"],
+                    "price": to_decimal_text(line["price_minor"], self.currency),
+                }
+                for line in self.lines
+            ],
+            "status_url": f"{shop_url}/orders/{self.token}",
+        }
+
+
+_RECEIPT = """
+    SELECT sales_order.id, number, token, email, sales_order.currency, subtotal_minor, shipping_minor, tax_minor,
+           total_minor, shipping_title, shipping_address, financial_status, note, sales_order.created_at,
+           (SELECT card FROM payment WHERE payment.store_id = sales_order.store_id AND payment.order_id = sales_order.id
+             AND kind = 'sale' AND payment.status = 'success' LIMIT 1) AS card
+    FROM sales_order WHERE store_id = %s AND {by} = %s AND state = 'placed'
+"""
+
+
+async def receipt_of_order(tx: Tx, store_id: StoreId, order_id: int) -> Receipt:
+    """Raises NotFound for what is no placed order of this store."""
+    return await _receipt(tx, store_id, "id", order_id)
+
+
+async def receipt_of_token(tx: Tx, store_id: StoreId, token: str) -> Receipt:
+    """By the address only its buyer knows. Raises NotFound."""
+    return await _receipt(tx, store_id, "token", token)
+
+
+async def _receipt(tx: Tx, store_id: StoreId, by: str, value: int | str) -> Receipt:
+    row = await (await tx.execute(_RECEIPT.format(by=by).encode(), [store_id, value])).fetchone()
+    if row is None:
+        raise NotFound("order")
+    cursor = await tx.execute(
+        """SELECT variant_id, product_id, title, variant_title, sku, quantity, price_minor,
+                  quantity * price_minor AS line_minor, properties,
+                  (SELECT src FROM product_image
+                    WHERE product_image.store_id = order_line.store_id
+                      AND product_image.product_id = order_line.product_id
+                    ORDER BY id IS DISTINCT FROM (
+                        SELECT image_id FROM variant
+                        WHERE variant.store_id = order_line.store_id AND variant.id = order_line.variant_id),
+                        position, id
+                    LIMIT 1) AS image_url
+           FROM order_line WHERE store_id = %s AND order_id = %s ORDER BY position""",
+        [store_id, row["id"]],
+    )
+    created_at = row.pop("created_at").isoformat(timespec="seconds")
+    return Receipt(**row, created_at=created_at, lines=[dict(line) for line in await cursor.fetchall()])
