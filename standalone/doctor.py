@@ -18,7 +18,7 @@ from standalone.programs import answers
 from standalone.ready_file import EdgeWorker, Ready, read_ready
 
 ANSWER_SECONDS = 3
-LEASE_METRIC = re.compile(rb"^stoa_edge_lease_seconds(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+METRIC = r"^{}(?:\{{[^}}]*\}})? (\S+)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ async def examine(data_dir: Path) -> list[Finding]:
     ]
     if ready.mail_url:
         examined.append(_health("smtp", ready.mail_url, logs))
+    if ready.stripe_url:
+        examined.append(_health("payments", ready.stripe_url, logs))
     return [_supervisor(data_dir), *_processes(ready, logs), *await asyncio.gather(*examined), _disk(data_dir)]
 
 
@@ -106,16 +108,18 @@ async def _edge(number: int, worker: EdgeWorker, logs: Path) -> Finding:
     try:
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
             (await client.get(f"{worker.ops_url}/health")).raise_for_status()
-            metrics = (await client.get(f"{worker.ops_url}/metrics")).content
+            metrics = (await client.get(f"{worker.ops_url}/metrics")).text
     except httpx.HTTPError:
         return Finding(part, False, f"is not well at {worker.ops_url}: read {logs / part}.log")
-    lease = LEASE_METRIC.search(metrics)
-    if lease is None:
-        return Finding(part, True, "answers")
-    left = float(lease.group(1))
-    if left <= 0:
-        return Finding(part, False, "has lost its lease, so it asks the origin for everything: look at state and relay")
-    return Finding(part, True, f"answers; its lease is good for {left:.1f} s")
+    age_seconds = _metric(metrics, "stoa_edge_lease_age_seconds")
+    if _metric(metrics, "stoa_edge_has_lease") != 1:
+        return Finding(part, False, "has no lease, so it asks the origin about every page: look at state and relay")
+    return Finding(part, True, f"answers; what it knows of the bus is {age_seconds or 0:.2f} s old")
+
+
+def _metric(metrics: str, name: str) -> float | None:
+    found = re.search(METRIC.format(name), metrics, re.MULTILINE)
+    return float(found.group(1)) if found else None
 
 
 def _disk(data_dir: Path) -> Finding:

@@ -32,8 +32,8 @@ async def show_list(data_dir: Path, limit: int, after: int | None, output: Outpu
     ready = read_ready(data_dir)
     async with OriginClient(ready.origin, ready.platform_token) as origin:
         stores = await origin.list_stores(limit, after)
-    rows = [[str(store.get(field, "")) for field in ("id", "name", "host", "status", "currency")] for store in stores]
-    output.rows({"stores": stores}, ("Id", "Name", "Host", "Status", "Currency"), rows)
+    rows = [[str(store.get(field, "")) for field in ("id", "name", "host", "status", "created_at")] for store in stores]
+    output.rows({"stores": stores}, ("Id", "Name", "Host", "Status", "Made"), rows)
 
 
 async def close(data_dir: Path, name: str, output: Output) -> None:
