@@ -128,7 +128,8 @@ def leaf(d: Drawing, x: float, y: float, length: float, turn: float, color: str,
         half = f"C{at(w * 0.8, -length * 0.75)} {at(w, -length * 0.3)} 0 0Z"
         d.path(whole + half, color)
         d.path(f"M0 {number(-length)}{half}", shade(color, -0.16))
-        d.stroke(f"M0 0V{number(-length * 0.86)}", shade(color, 0.3), max(length * 0.018, 1.2), opacity=0.6)
+        if length > 90:
+            d.stroke(f"M0 0V{number(-length * 0.86)}", shade(color, 0.3), max(length * 0.018, 1.2), opacity=0.6)
 
 
 def sprig(
