@@ -248,7 +248,8 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
 
 
 def _refuse(node: nodes.Node, name: str | None, filename: str | None, reason: str) -> NoReturn:
-    raise TemplateAssertionError(reason, node.lineno, name, filename)
+    # Some nodes of Jinja have no line, whatever their type says, and its traceback code needs one.
+    raise TemplateAssertionError(reason, getattr(node, "lineno", None) or 1, name, filename)
 
 
 def _check(template: nodes.Template, name: str | None, filename: str | None) -> None:

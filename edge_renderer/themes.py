@@ -54,6 +54,10 @@ class Setting:
         accepted = self._accepted(value)
         return self.default if accepted is None else accepted
 
+    def is_acceptable(self, value: Any) -> bool:
+        """Whether the value is one of this type, as the merchant wrote it. An empty text stands for "the default"."""
+        return self._accepted(value) is not None
+
     def _accepted(self, value: Any) -> Any:
         if self.type is SettingType.BOOLEAN:
             return value if isinstance(value, bool) else None
@@ -217,7 +221,7 @@ def _setting(theme: str, name: str, raw: Any) -> Setting:
     except (KeyError, ValueError, TypeError) as error:
         raise ThemeError(f"{theme}: setting {name} needs a known type and a default ({error})") from error
     may_be_empty = setting.type is SettingType.COLOR and setting.default == ""
-    if not may_be_empty and setting.accept(setting.default) != setting.default:
+    if not may_be_empty and not setting.is_acceptable(setting.default):
         raise ThemeError(f"{theme}: the default of setting {name} is not of its own type")
     return setting
 
