@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from standalone.errors import StandaloneError
 from standalone.origin_client import OriginClient
@@ -25,18 +25,20 @@ async def run_import(data_dir: Path, file: Path, store: str, token: str, output:
         started = await origin.start_import(file, token, overwrite=overwrite)
         done = await _follow(origin, started["id"], token, output)
     if done["state"] == "failed":
-        reasons = [f"line {row.get('line')}: {row['reason']}" for row in done.get("report", []) if row.get("reason")]
-        raise StandaloneError(f"The import failed. {reasons[0] if reasons else 'The worker log says why.'}")
+        raise StandaloneError(f"The import failed: {done.get('error') or 'the log of the worker says why.'}")
     output.result({"import": done}, *_summary(done))
 
 
 async def _follow(origin: OriginClient, import_id: int | str, token: str, output: Output) -> dict[str, Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=output.progress, transient=True) as progress:
-        bar = progress.add_task("reading rows", total=None)
+        bar = progress.add_task("waiting for the worker", total=None)
         while True:
             seen = await origin.read_import(import_id, token)
-            progress.update(bar, total=seen.get("rows_total"), completed=seen.get("rows_read") or 0)
+            if seen["state"] != "queued":
+                made = seen["products_created"] + seen["products_updated"]
+                text = f"{seen['rows_read']} rows read, {made} products written"
+                progress.update(bar, description=text, total=seen["bytes_total"], completed=seen["bytes_read"])
             if seen["state"] in ("done", "failed"):
                 return seen
             await asyncio.sleep(POLL_SECONDS)

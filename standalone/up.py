@@ -29,8 +29,8 @@ async def run_up(options: UpOptions, console: Console, *, is_json: bool) -> None
         loop.add_signal_handler(number, asked_to_stop.set)
     platform.folder.make()
     with platform.folder.locked():
-        await platform.check()
         platform.end_leftovers()
+        await platform.check()
         try:
             if await _unless(asked_to_stop, _bring_up(platform, options, shown)):
                 _show_ready(platform.ready(), options, console, is_json=is_json)
