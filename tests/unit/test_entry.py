@@ -15,6 +15,7 @@ from edge_renderer.cache.entry import (
     MAX_ENTRY_BYTES,
     Entry,
     EntryError,
+    _seal,
     build_entry,
     decode_entry,
     encode_entry,
@@ -122,8 +123,6 @@ def test_an_entry_over_the_limit_does_not_travel() -> None:
 
 
 def sealed(fields: Any) -> bytes:
-    from edge_renderer.cache.entry import _seal
-
     packed = msgpack.packb(fields)
     return _seal(packed, SEAL) + packed
 
