@@ -35,3 +35,15 @@ class BadRequest(EdgeError):
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class ThemeError(EdgeError):
+    """A theme cannot be loaded; the text names the file and says what to change."""
+
+
+class RenderError(EdgeError):
+    """A theme could not make the page; the text says where and why."""
+
+
+class RenderLimitError(RenderError):
+    """A theme used more than its share of time, steps or bytes."""

@@ -11,9 +11,10 @@ from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from contracts.page import Page, PageFormat
 from contracts.snapshot import Snapshot
 from contracts.tenant import Tenant
+from edge_renderer.errors import RenderError, RenderLimitError, ThemeError
 from edge_renderer.filters import FILTERS
-from edge_renderer.sandbox import STATE, RenderError, RenderLimitError, RenderLimits, RenderState, ThemeEnvironment
-from edge_renderer.themes import Theme, ThemeError, ThemeLibrary
+from edge_renderer.sandbox import STATE, RenderLimits, RenderState, ThemeEnvironment
+from edge_renderer.themes import Theme, ThemeLibrary
 
 __all__ = ["RenderError", "RenderLimitError", "RenderLimits", "Rendered", "Renderer"]
 

@@ -16,6 +16,8 @@ from jinja2.runtime import BlockReference, ChainableUndefined, Context, LoopCont
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
+from edge_renderer.errors import RenderLimitError
+
 STATE = "_state"
 _LARGE = 2**64
 _WHOLE_NUMBERS: Mapping[str, Callable[[int, int], Any]] = {
@@ -39,14 +41,6 @@ _NODES = (
 )
 _LOOP_WORDS, _TEST_WORDS, _NODE_WORDS = (frozenset(words.split()) for words in (_LOOP_NAMES, _TESTS, _NODES))
 _CHARGED = (nodes.Template, nodes.Block, nodes.Macro, nodes.CallBlock, nodes.For)
-
-
-class RenderError(Exception):
-    """A theme could not make the page; the text says where and why."""
-
-
-class RenderLimitError(RenderError):
-    """A theme used more than its share of time, steps or bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ from typing import Any
 import brotli
 
 from edge_renderer.colors import as_hex
+from edge_renderer.errors import ThemeError
 from edge_renderer.filters import safe_url
+
+__all__ = ["Asset", "Setting", "SettingType", "Theme", "ThemeError", "ThemeLibrary", "load_theme"]
 
 MAX_FILE_BYTES = 512 * 1024
 MAX_THEME_FILES = 500
@@ -23,10 +26,6 @@ ASSET_PREFIX = "/theme/"
 _TEMPLATE_FOLDERS = ("layout", "templates", "sections", "snippets")
 _TEXT_TYPES = ("text/", "application/javascript", "application/json", "image/svg+xml")
 _MAX_SETTING_TEXT = 10_000
-
-
-class ThemeError(Exception):
-    """A theme cannot be loaded; the text names the file and says what to change."""
 
 
 class SettingType(StrEnum):
