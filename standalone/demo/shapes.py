@@ -127,7 +127,7 @@ def leaf(d: Drawing, x: float, y: float, length: float, turn: float, color: str,
         whole = f"M0 0C{at(-w, -length * 0.3)} {at(-w * 0.8, -length * 0.75)} 0 {number(-length)}"
         half = f"C{at(w * 0.8, -length * 0.75)} {at(w, -length * 0.3)} 0 0Z"
         d.path(whole + half, color)
-        d.path(f"M0 {number(-length)}{half}", shade(color, -0.16))
+        d.path(f"M0 {number(-length)}{half}", shade(color, -0.12, "#10402a"))
         if length > 90:
             d.stroke(f"M0 0V{number(-length * 0.86)}", shade(color, 0.3), max(length * 0.018, 1.2), opacity=0.6)
 
