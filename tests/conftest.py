@@ -1,3 +1,8 @@
 """Which fixture modules every test may use. The fixtures themselves live in tests/fixtures."""
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.origin", "tests.fixtures.platform"]
+pytest_plugins = [
+    "tests.fixtures.servers",
+    "tests.fixtures.origin",
+    "tests.fixtures.platform",
+    "tests.fixtures.merchant",
+]
