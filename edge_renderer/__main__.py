@@ -15,7 +15,7 @@ import uvicorn
 import uvloop
 from pydantic import ValidationError
 
-from edge_renderer.app import Edge, running_edge
+from edge_renderer.app import Edge, load_theming, running_edge
 from edge_renderer.protocol import bounded_protocol
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.themes import ThemeError
@@ -35,7 +35,7 @@ class _Server(uvicorn.Server):
 def main() -> None:
     _log_as_json()
     try:
-        settings = EdgeSettings()
+        settings = EdgeSettings()  # type: ignore[call-arg]  # from the environment
         uvloop.run(_run(settings))
     except ValidationError as error:
         sys.exit("\n".join(_sentence(problem) for problem in error.errors()))
@@ -51,7 +51,7 @@ async def _run(settings: EdgeSettings) -> None:
         ops_sockets = []
         if settings.edge_ops_port:
             ops_sockets.append(stack.enter_context(_listening(_LOOPBACK, settings.edge_ops_port)))
-        async with running_edge(settings) as edge:
+        async with running_edge(settings, load_theming(settings)) as edge:
             await _serve(settings, edge, sockets, ops_sockets)
 
 

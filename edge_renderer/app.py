@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from edge_renderer.themes import ThemeLibrary
 from edge_renderer.turns import Turns
 from invalidation.bus import Bus
 from invalidation.follower import Follower
-from invalidation.lease import lease_clock
+from invalidation.lease import Clock, lease_clock
 
 _ENTRY_FORMAT = "1"
 
@@ -49,25 +50,41 @@ class Edge:
     counters: CacheCounters
 
 
-@asynccontextmanager
-async def running_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
+@dataclass(frozen=True, slots=True)
+class Theming:
+    """The installed themes, read and compiled: the slow part of a start."""
+
+    themes: ThemeLibrary
+    renderer: Renderer
+
+
+def load_theming(settings: EdgeSettings) -> Theming:
     """Raises ThemeError if an installed theme is not allowed to run."""
-    themes = ThemeLibrary.load(_themes_folder(settings))
+    beside_the_packages = Path(__file__).resolve().parent.parent / "themes"
+    themes = ThemeLibrary.load(Path(settings.themes_path) if settings.themes_path else beside_the_packages)
+    # By the time this thread worked, not by the wall's: a busy machine must not make pages fail.
+    return Theming(themes, Renderer(themes, RenderLimits(), clock=time.thread_time))
+
+
+@asynccontextmanager
+async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = lease_clock) -> AsyncIterator[Edge]:
+    """Follows the bus until left."""
     counters = CacheCounters()
     bus = Bus(settings.state_url, answer_seconds=settings.edge_state_seconds)
     shared = SharedCache(
         settings.cache_url,
         settings.edge_secret,
         counters,
-        namespace=_namespace(themes),
+        namespace=_namespace(theming.themes),
         answer_seconds=settings.edge_cache_seconds,
+        clock=clock,
     )
-    follower = Follower(bus)
-    tiers = _tiers(settings, shared, follower, bus, counters)
+    follower = Follower(bus, clock)
+    tiers = _tiers(settings, shared, follower, bus, counters, clock)
     client = origin_client(settings)
     following = asyncio.create_task(follower.run())
     try:
-        yield _edge(settings, themes, tiers, follower, client)
+        yield _edge(settings, theming, tiers, follower, client)
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):
@@ -78,7 +95,9 @@ async def running_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         await bus.close()
 
 
-def _tiers(settings: EdgeSettings, shared: SharedCache, follower: Follower, bus: Bus, counters: CacheCounters) -> Tiers:
+def _tiers(
+    settings: EdgeSettings, shared: SharedCache, follower: Follower, bus: Bus, counters: CacheCounters, clock: Clock
+) -> Tiers:
     share_bytes = settings.edge_memory_bytes * settings.edge_memory_tenant_percent // 100
     local = LocalCache(settings.edge_memory_bytes, share_bytes, counters, most_missing=settings.edge_missing_pages)
     return Tiers(
@@ -89,11 +108,12 @@ def _tiers(settings: EdgeSettings, shared: SharedCache, follower: Follower, bus:
         counters,
         page_ms=settings.edge_page_seconds * 1000,
         missing_ms=round(settings.edge_missing_seconds * 1000),
+        clock=clock,
     )
 
 
 def _edge(
-    settings: EdgeSettings, themes: ThemeLibrary, tiers: Tiers, follower: Follower, client: httpx.AsyncClient
+    settings: EdgeSettings, theming: Theming, tiers: Tiers, follower: Follower, client: httpx.AsyncClient
 ) -> Edge:
     registry = CollectorRegistry()
     metrics = EdgeMetrics(registry)
@@ -101,16 +121,15 @@ def _edge(
     registry.register(CounterCollector("stoa_edge_cache", tiers.counters))
     registry.register(CounterCollector("stoa_edge_follower", follower.counters))
     registry.register(GaugeCollector(_gauges(tiers, follower)))
-    renderer = Renderer(themes, RenderLimits())
     origin = OriginClient(client, settings)
     fills = Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, settings.edge_fill_wait_seconds)
     passes = Turns("carts", settings.edge_passes, settings.edge_tenant_passes, settings.edge_fill_wait_seconds)
-    apologies = Apologies(renderer, metrics)
+    apologies = Apologies(theming.renderer, metrics)
     shopfront = Shopfront(
         Tenants(tiers, origin, fills, round(settings.edge_unknown_host_seconds * 1000)),
         tiers,
-        PageMaker(origin, renderer, fills, metrics, settings),
-        ThemeAssets(themes),
+        PageMaker(origin, theming.renderer, fills, metrics, settings),
+        ThemeAssets(theming.themes),
         Passthrough(client, passes, metrics, settings),
         apologies,
         settings.edge_cdn_seconds,
@@ -145,9 +164,3 @@ def _namespace(themes: ThemeLibrary) -> str:
     """Edges with other themes or another entry format keep their pages apart on the cache server."""
     versions = sorted(f"{theme.name}={theme.version}" for theme in themes)
     return hashlib.blake2b(" ".join([_ENTRY_FORMAT, *versions]).encode(), digest_size=6).hexdigest()
-
-
-def _themes_folder(settings: EdgeSettings) -> Path:
-    if settings.themes_path:
-        return Path(settings.themes_path)
-    return Path(__file__).resolve().parent.parent / "themes"

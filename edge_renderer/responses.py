@@ -39,16 +39,15 @@ def _for_cdn(tags: Iterable[str], cdn_seconds: int) -> list[HeaderLine]:
 def cache_status(found: Found) -> bytes:
     """RFC 9211: what each tier did, the one nearest to the origin first."""
     detail = b"" if found.state is Standing.FRESH else b"; detail=" + str(found.state).encode()
-    stored = b"; stored" if found.held is not None else b""
+    if found.source is Source.LOCAL:
+        return b"stoa-l1; hit" + detail
+    kept = b"; stored" if found.held is not None else b""
     collapsed = b"; collapsed" if found.is_coalesced else b""
-    match found.source:
-        case Source.LOCAL:
-            return b"stoa-l1; hit" + detail
-        case Source.SHARED:
-            return b"stoa-l2; hit" + detail + b", stoa-l1; fwd=uri-miss" + stored + collapsed
-        case Source.FILL:
-            forwarded = b"fwd=stale; fwd-status=304" if found.state is Standing.REVALIDATED else b"fwd=uri-miss"
-            return b"stoa-l2; %s%s, stoa-l1; %s%s%s" % (forwarded, stored, forwarded, stored, collapsed)
+    if found.source is Source.SHARED:
+        return b"stoa-l2; hit" + detail + b", stoa-l1; fwd=uri-miss" + kept + collapsed
+    forwarded = b"fwd=stale; fwd-status=304" if found.state is Standing.REVALIDATED else b"fwd=uri-miss"
+    shared = b"; stored" if kept and found.entry.position is not None else b""
+    return b"stoa-l2; %s%s, stoa-l1; %s%s%s" % (forwarded, shared, forwarded, kept, collapsed)
 
 
 def respond(request: Request, entry: Entry, cache_status: bytes) -> Answer:

@@ -12,6 +12,7 @@ from contracts.snapshot import Part, Snapshot
 from edge_renderer.errors import PageFailed
 from edge_renderer.twins import is_twin, render_twin
 from tests.fixtures import snapshots
+from tests.fixtures.made_up_shops import ACORN_ID, BIRCH_ID
 from tests.fixtures.scripted_origin import ScriptedOrigin
 
 _IMAGES = [
@@ -163,7 +164,7 @@ def test_collections_and_suggestions_have_their_known_shapes() -> None:
 
 def test_a_twin_carries_the_tags_of_the_parts_it_shows_and_of_no_others() -> None:
     """The related products of the page are not in its twin, so a change of theirs leaves it fresh."""
-    acorn = snapshots.ACORN_ID
+    acorn = ACORN_ID
     rendered = render_twin(
         snapshots.tenant("acorn"), page_of(f"/products/{handle()}.js"), snapshot_of(f"/products/{handle()}.js")
     )
@@ -179,7 +180,7 @@ def test_acorn_and_birch_have_twins_of_their_own() -> None:
     tags = render_twin(
         snapshots.tenant("birch"), page_of("/products.json"), snapshot_of("/products.json", "birch")
     ).tags
-    assert {keys.store_of_tag(tag) for tag in tags} == {snapshots.BIRCH_ID}
+    assert {keys.store_of_tag(tag) for tag in tags} == {BIRCH_ID}
 
 
 @pytest.mark.parametrize(("status", "message"), [(404, "Not Found"), (410, "Gone")])
@@ -187,7 +188,7 @@ def test_a_missing_product_is_said_in_json(status: int, message: str) -> None:
     rendered = render_twin(snapshots.tenant("acorn"), page_of("/products/gone.js"), snapshots.missing("acorn", status))
     answer = json.loads(rendered.body)
     assert (rendered.status, answer["status"], answer["message"]) == (status, status, message)
-    assert keys.listing_tag(snapshots.ACORN_ID) in rendered.tags
+    assert keys.listing_tag(ACORN_ID) in rendered.tags
 
 
 def test_robots_are_told_the_sitemap_of_the_stored_host() -> None:
