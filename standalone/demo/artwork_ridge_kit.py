@@ -135,8 +135,8 @@ def tent(d: Drawing, look: Look) -> None:
     )
     d.stroke("M70 930C220 660 400 400 590 366C800 380 1000 700 1140 930", shade(look.color, 0.6), 7, opacity=0.8)
     d.stroke("M470 930C500 800 520 640 560 480", INK, 6)
-    for x, y, u in ((160, 800, 20), (1030, 790, 1180)):
-        d.stroke(f"M{x} {y}L{u} 960", REFLECT, 4, opacity=0.7)
+    for x, y, end in ((160, 800, 20), (1030, 790, 1180)):
+        d.stroke(f"M{x} {y}L{end} 960", REFLECT, 4, opacity=0.7)
     badge(d, 860, 720, 90, look.second)
     for u, v in spread(26, 7):
         d.circle(40 + u * 1120, 40 + v * 300, 1.5 + 2.5 * v, REFLECT, opacity=0.7)

@@ -178,7 +178,7 @@ def _picture(raw: Mapping[str, Any], palette: Mapping[str, str], shows: str = ""
         _look(raw, palette, raw["tint"]),
         scale=raw.get("zoom", 1.0),
         x=raw.get("x", 600),
-        y=raw.get("y", 905),
+        y=raw.get("y"),
     )
     return Picture(tint=palette[raw["tint"]], things=(thing,), alt=raw["alt"], shows=shows)
 
