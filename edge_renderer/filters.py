@@ -288,6 +288,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "pick": _pick,
     "mix": colors.mix,
     "text_on": colors.text_on,
+    "contrast": colors.contrast,
     "readable": colors.readable,
     "is_dark": colors.is_dark,
 }
