@@ -1,20 +1,29 @@
 """The origin's ASGI app: its routes, and what they work with, built when it starts and closed when it stops."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from origin.api import health, internal, platform
+from origin.api.admin import routes as admin
+from origin.api.admin.surface import AdminSurface
 from origin.api.errors import install_error_handlers
+from origin.api.storefront import cart, checkout, orders, webhook
+from origin.carts import Carts
+from origin.checkout.completer import Completer
+from origin.checkout.flow import Checkouts
 from origin.collaborators import Collaborators
 from origin.db import Database
+from origin.payments import Payments
 from origin.settings import OriginSettings
 
 THEMES = Path(__file__).parent.parent / "themes"
-ROUTERS = (health.router, platform.router, internal.router)
+STOREFRONT = (cart.router, checkout.router, orders.router, webhook.router)
+ROUTERS = (health.router, platform.router, internal.router, *admin.routers, *STOREFRONT)
 
 
 def create_app(settings: OriginSettings) -> FastAPI:
@@ -27,16 +36,35 @@ def create_app(settings: OriginSettings) -> FastAPI:
         )
         state = Redis.from_url(settings.state_url, socket_timeout=1, socket_connect_timeout=1)
         themes = frozenset(path.parent.name for path in THEMES.glob("*/theme.toml"))
+        payments = Payments(settings)
         await db.open()
-        app.state.collaborators = Collaborators(settings, db, state, themes)
+        app.state.collaborators = Collaborators(settings, db, state, payments, themes)
+        checkouts = Checkouts(db, Carts(state), payments, settings)
+        completer = asyncio.create_task(Completer(db, checkouts, payments, settings.reservation_seconds).run())
         try:
             yield
         finally:
+            completer.cancel()
+            with suppress(asyncio.CancelledError):
+                await completer
+            await payments.close()
             await state.aclose()
             await db.close()
 
-    app = FastAPI(title="Stoa", version="0.1.0", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title="Stoa",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+        max_body_size=settings.origin_body_bytes,
+    )
     install_error_handlers(app)
+    app.add_middleware(
+        AdminSurface,
+        bucket_size=settings.admin_bucket_size,
+        leak_per_second=settings.admin_bucket_leak_per_second,
+    )
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -3,6 +3,8 @@
 pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.origin",
+    "tests.fixtures.admin",
     "tests.fixtures.platform",
     "tests.fixtures.merchant",
+    "tests.fixtures.checkout",
 ]

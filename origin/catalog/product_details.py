@@ -88,6 +88,12 @@ async def find(tx: Tx, store_id: StoreId, product_id: int) -> Details:
     return (await _with_parts(tx, store_id, [row]))[0]
 
 
+async def require(tx: Tx, store_id: StoreId, product_id: int) -> None:
+    """Raises NotFound unless this shop has the product."""
+    if await listing.find(tx, store_id, "product", "product.id", product_id) is None:
+        raise NotFound("product")
+
+
 async def _with_parts(tx: Tx, store_id: StoreId, rows: Sequence[dict[str, Any]]) -> list[Details]:
     if not rows:
         return []

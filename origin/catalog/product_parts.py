@@ -163,3 +163,31 @@ async def _write_entries(
     saved = await _write_variants(tx, store_id, product_id, existing, existing, before, entries, shop)
     await products_changed(tx, store_id, [product_id])
     return saved
+
+
+async def add_image(tx: Tx, store_id: StoreId, product_id: int, change: ImageChange) -> int:
+    """At its position, or as the last; returns its id. Raises NotFound, Invalid."""
+    await lock(tx, store_id, product_id)
+    image_id = await image_rows.add(tx, store_id, product_id, change)
+    await _show_by(tx, store_id, product_id, image_id, change)
+    await products_changed(tx, store_id, [product_id])
+    return image_id
+
+
+async def change_image(tx: Tx, store_id: StoreId, product_id: int, image_id: int, change: ImageChange) -> None:
+    await lock(tx, store_id, product_id)
+    await image_rows.change_one(tx, store_id, product_id, image_id, change)
+    await _show_by(tx, store_id, product_id, image_id, change)
+    await products_changed(tx, store_id, [product_id])
+
+
+async def remove_image(tx: Tx, store_id: StoreId, product_id: int, image_id: int) -> None:
+    await lock(tx, store_id, product_id)
+    await image_rows.remove(tx, store_id, product_id, image_id)
+    await products_changed(tx, store_id, [product_id])
+
+
+async def _show_by(tx: Tx, store_id: StoreId, product_id: int, image_id: int, change: ImageChange) -> None:
+    if "variant_ids" in change:
+        await image_rows.unassign_others(tx, store_id, image_id, change["variant_ids"])
+        await image_rows.assign(tx, store_id, product_id, dict.fromkeys(change["variant_ids"], image_id))

@@ -14,8 +14,8 @@ from origin.db import Tx
 from origin.errors import Invalid
 
 _FIELDS = tuple(field.name for field in fields(Variant))
-_TYPES = {"str": "text", "int": "bigint", "bool": "boolean"}
-_RECORD = ", ".join(f"{field.name} {_TYPES[str(field.type).split(' ')[0]]}" for field in fields(Variant))
+_TYPES: dict[object, str] = {str: "text", str | None: "text", int: "bigint", int | None: "bigint", bool: "boolean"}
+_RECORD = ", ".join(f"{field.name} {_TYPES[field.type]}" for field in fields(Variant))
 _UPDATED = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS if name not in {"id", "product_id"})
 
 COLUMNS = """variant.*, (SELECT coalesce(sum(available), 0) FROM inventory_level
