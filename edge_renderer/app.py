@@ -84,7 +84,7 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
     client = origin_client(settings)
     following = asyncio.create_task(follower.run())
     try:
-        yield _edge(settings, theming, tiers, follower, client)
+        yield _edge(settings, theming, tiers, Hearing(follower, clock), client)
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):
@@ -112,15 +112,29 @@ def _tiers(
     )
 
 
-def _edge(
-    settings: EdgeSettings, theming: Theming, tiers: Tiers, follower: Follower, client: httpx.AsyncClient
-) -> Edge:
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How well this worker hears the bus now."""
+
+    follower: Follower
+    clock: Clock
+
+    def has_lease(self) -> bool:
+        return self.follower.lease.is_valid(self.clock())
+
+    def lease_age_seconds(self) -> float | None:
+        age_seconds = self.clock() - self.follower.lease.heard_until
+        return age_seconds if math.isfinite(age_seconds) else None
+
+
+def _edge(settings: EdgeSettings, theming: Theming, tiers: Tiers, hearing: Hearing, client: httpx.AsyncClient) -> Edge:
     registry = CollectorRegistry()
+    follower = hearing.follower
     metrics = EdgeMetrics(registry)
     follower.subscribe(PurgeLag(follower, metrics))
     registry.register(CounterCollector("stoa_edge_cache", tiers.counters))
     registry.register(CounterCollector("stoa_edge_follower", follower.counters))
-    registry.register(GaugeCollector(_gauges(tiers, follower)))
+    registry.register(GaugeCollector(_gauges(tiers, hearing)))
     origin = OriginClient(client, settings)
     fills = Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, settings.edge_fill_wait_seconds)
     passes = Turns("carts", settings.edge_passes, settings.edge_tenant_passes, settings.edge_fill_wait_seconds)
@@ -135,29 +149,21 @@ def _edge(
         settings.edge_cdn_seconds,
     )
     front = Front(shopfront, apologies, metrics, settings.edge_slow_seconds)
-    return Edge(front, OpsApp(registry, lambda: _health(tiers, follower)), tiers, follower, metrics, tiers.counters)
+    return Edge(front, OpsApp(registry, lambda: _health(tiers, hearing)), tiers, follower, metrics, tiers.counters)
 
 
-def _gauges(tiers: Tiers, follower: Follower) -> list[Gauge]:
+def _gauges(tiers: Tiers, hearing: Hearing) -> list[Gauge]:
     return [
         ("stoa_edge_memory_bytes", "Bytes of pages held in memory", lambda: tiers.local.held_bytes),
         ("stoa_edge_memory_entries", "Entries held in memory", lambda: len(tiers.local)),
-        ("stoa_edge_lease_age_seconds", "How old what has been heard of the bus is", lambda: _lease_age(follower)),
-        ("stoa_edge_has_lease", "1 while pages are served without asking", lambda: _has_lease(follower)),
+        ("stoa_edge_lease_age_seconds", "How old what has been heard of the bus is", hearing.lease_age_seconds),
+        ("stoa_edge_has_lease", "1 while pages are served without asking", hearing.has_lease),
     ]
 
 
-def _lease_age(follower: Follower) -> float | None:
-    age_seconds = lease_clock() - follower.lease.heard_until
-    return age_seconds if math.isfinite(age_seconds) else None
-
-
-def _has_lease(follower: Follower) -> bool:
-    return follower.lease.is_valid(lease_clock())
-
-
-def _health(tiers: Tiers, follower: Follower) -> dict[str, object]:
-    return {"has_lease": _has_lease(follower), "lease_age_seconds": _lease_age(follower), "entries": len(tiers.local)}
+def _health(tiers: Tiers, hearing: Hearing) -> dict[str, object]:
+    age_seconds = hearing.lease_age_seconds()
+    return {"has_lease": hearing.has_lease(), "lease_age_seconds": age_seconds, "entries": len(tiers.local)}
 
 
 def _namespace(themes: ThemeLibrary) -> str:

@@ -61,7 +61,12 @@ def origin_client(settings: EdgeSettings) -> httpx.AsyncClient:
     seconds = settings.edge_read_seconds
     timeout = httpx.Timeout(seconds, connect=settings.edge_connect_seconds)
     return httpx.AsyncClient(
-        base_url=settings.origin_url, limits=limits, timeout=timeout, follow_redirects=False, trust_env=False
+        base_url=settings.origin_url,
+        limits=limits,
+        timeout=timeout,
+        follow_redirects=False,
+        trust_env=False,
+        verify=settings.origin_url.startswith("https:"),  # to a plain origin, no certificates need to be read
     )
 
 
