@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from jinja2 import BaseLoader, nodes, pass_context
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError, TemplateAssertionError
 from jinja2.runtime import BlockReference, ChainableUndefined, Context, LoopContext, Macro, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
+from markupsafe import Markup, escape
 
 from edge_renderer.errors import RenderLimitError
 
@@ -137,16 +139,6 @@ def _charge_step(context: Context, byte_count: int) -> str:
 
 
 @pass_context
-def _printed(context: Context, value: Any) -> Any:
-    """Every `{{ ... }}` ends here: null prints nothing, and what is printed counts."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else str(value)
-    context.parent[STATE].charge_output(len(text))
-    return text
-
-
-@pass_context
 def _range(context: Context, *bounds: int) -> range:
     numbers = range(*bounds)
     if len(numbers) > state_of(context).limits.list_length:
@@ -154,10 +146,21 @@ def _range(context: Context, *bounds: int) -> range:
     return numbers
 
 
+class _ThemeCode(CodeGenerator):
+    """Writes `environment.printed(context, x)` for `{{ x }}`: one call that escapes and counts, instead of two."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write("environment.printed(context, ")
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write(")")
+
+
 class ThemeEnvironment(ImmutableSandboxedEnvironment):
     """One theme's templates. `strict` makes a missing name an error (tests); otherwise it prints nothing."""
 
     context_class = RecordingContext
+    code_generator_class = _ThemeCode
     intercepted_binops = frozenset(_WHOLE_NUMBERS)
 
     def __init__(
@@ -172,7 +175,6 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
             loader=loader,
             autoescape=True,
             undefined=StrictUndefined if strict else ChainableUndefined,
-            finalize=_printed,
             trim_blocks=True,
             lstrip_blocks=True,
             cache_size=-1,
@@ -189,6 +191,20 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         _check(source, name, filename)
         _charge_everywhere(source)
         return super()._generate(source, name, filename, defer_init)
+
+    def printed(self, context: Context, value: Any) -> str:
+        """Every `{{ ... }}` ends here: null prints nothing, text is escaped, and what is printed counts."""
+        kind = type(value)
+        if kind is int:
+            text = str(value)
+        elif kind is Markup:
+            text = value
+        elif value is None:
+            return ""
+        else:
+            text = escape(value)
+        context.parent[STATE].charge_output(len(text))
+        return text
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`a.b` is an item of a dict. Of Python's own attributes only loop facts and imported macros can be had."""
@@ -215,6 +231,10 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         state_of(__context).charge(0)
         if not __self.is_safe_callable(__obj):
             raise SecurityError("a theme can call macros, super(), caller(), loop.cycle() and range() only")
+        if type(__obj) is Macro:  # the usual case, without Context.call's questions about what to pass
+            kwargs.pop("_block_vars", None)
+            kwargs.pop("_loop_vars", None)
+            return __obj(__context.eval_ctx, *args, **kwargs)
         return __context.call(__obj, *args, **kwargs)
 
     def is_safe_callable(self, obj: Any) -> bool:
