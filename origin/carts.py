@@ -79,6 +79,12 @@ class Carts:
     def __init__(self, state: "Redis") -> None:
         self._state = state
 
+    @classmethod
+    def connect(cls, state_url: str) -> "tuple[Carts, Callable[[], Awaitable[None]]]":
+        """For a program that needs the state server for nothing else; the second value closes it."""
+        state = Redis.from_url(state_url, socket_timeout=1, socket_connect_timeout=1)
+        return cls(state), state.aclose
+
     async def read(self, store_id: StoreId, token: str | None) -> Cart:
         """An unknown, expired or malformed token is an empty cart without a token. Raises Unavailable."""
         return _decode(token or "", await self._get(store_id, token))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from origin.db import Database
+from origin.payments import Payments
 from origin.settings import OriginSettings
 
 if TYPE_CHECKING:
@@ -15,4 +16,5 @@ class Collaborators:
     settings: OriginSettings
     db: Database
     state: "Redis"
+    payments: Payments
     themes: frozenset[str]  # the names of the installed themes

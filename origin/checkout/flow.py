@@ -7,8 +7,8 @@ attempt whose process died goes on from there with the same payment key, so noth
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 import structlog
@@ -71,7 +71,7 @@ class Checkouts:
         if attempt.fingerprint != wanted.fingerprint():
             return KEY_REUSED
         if not is_ours:
-            return attempt.answer.replayed() if attempt.answer else IN_PROGRESS
+            return attempt.answer.replayed() if attempt.answer else replace(IN_PROGRESS, attempt_id=attempt.id)
         if attempt.recovery_point == "started":
             refusal = await self._reserve(store_id, attempt, wanted)
             if refusal:
@@ -167,6 +167,15 @@ class Checkouts:
             await self._carts.take_ordered(store_id, attempt.cart_token, attempt.cart_generation, ordered)
         except Unavailable as error:
             log.warning("cart not emptied yet", store_id=store_id, attempt_id=attempt_id, error=str(error))
+
+    async def typed(self, store_id: StoreId, attempt_id: int) -> dict[str, Any]:
+        """What the buyer had entered, to show it again."""
+        async with self._db.tenant(store_id) as tx:
+            attempt = await attempts.load(tx, store_id, attempt_id)
+            if attempt.order_id is None:
+                return {}
+            order = await placing.checkout_order(tx, store_id, attempt.order_id, 0)
+        return {"email": order.email, "shipping_address": order.shipping_address or {}}
 
     def link(self, store_id: StoreId, attempt_id: int) -> str:
         """The path of an attempt, for its buyer only."""

@@ -1,0 +1,249 @@
+"""The checkout on a shop's host: a page that works without scripts, and JSON for those who bring their own."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from contracts.snapshot import Part
+from contracts.tenant import StoreId
+from origin.api.dependencies import Db, Origin, StorefrontStore
+from origin.api.errors import problem
+from origin.api.storefront.cart import CART_COOKIE, COUNT_COOKIE
+from origin.api.storefront.desk import CartDesk, CheckoutDesk
+from origin.api.storefront.forms import BadBody, is_json, read_fields
+from origin.api.storefront.pages import PRIVATE, problem_page, shop_page
+from origin.checkout.answers import Answer, AnswerKind
+from origin.checkout.shipping import shipping_rate, total_minor
+from origin.checkout.submission import countries, read_submission
+from origin.collaborators import Collaborators
+from origin.errors import Invalid, NotFound, Unavailable
+from origin.snapshots.shop import shop_part
+from origin.templating import static_file
+
+router = APIRouter(include_in_schema=False)
+
+MAX_KEY = 255
+KEY_HEADER = "Idempotency-Key"
+TEST_CARDS = (
+    ("pm_card_visa", "Visa •••• 4242", "Succeeds"),
+    ("pm_card_mastercard", "Mastercard •••• 4444", "Succeeds"),
+    ("pm_card_authenticationRequired", "Visa •••• 3184", "Asks your bank to confirm (3-D Secure)"),
+    ("pm_card_visa_chargeDeclined", "Visa •••• 0002", "Is declined"),
+)
+
+
+@dataclass(slots=True)
+class _Typed:
+    """What the page shows in its fields, and what it says about them."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    errors: Mapping[str, list[str]] = field(default_factory=dict)
+    alert: str = ""
+    status: int = 200
+    key: str = ""
+
+
+@router.get("/checkout/checkout.css")
+@router.get("/checkout/card.js")
+async def static(request: Request) -> Response:
+    name = request.url.path.rpartition("/")[2]
+    media_type = "text/css" if name.endswith(".css") else "text/javascript"
+    headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    return Response(static_file(name)[0], media_type=media_type, headers=headers)
+
+
+@router.get("/checkout")
+async def show(request: Request, store_id: StorefrontStore, desk: CartDesk, db: Db, origin: Origin) -> Response:
+    try:
+        return await _page(request, store_id, desk, db, origin, _Typed())
+    except Unavailable as error:
+        return problem_page(503, f"The checkout is not available: {error}.", PRIVATE | {"Retry-After": "1"})
+
+
+@router.post("/checkout")
+async def submit(
+    request: Request, store_id: StorefrontStore, desk: CartDesk, checkouts: CheckoutDesk, db: Db, origin: Origin
+) -> Response:
+    try:
+        fields = await read_fields(request)
+    except BadBody as error:
+        return problem(400, "Bad request", error.description)
+    if is_json(request):
+        return await _submit_json(request, store_id, checkouts, fields)
+    typed = _Typed(fields, key=str(fields.get("key") or "")[:MAX_KEY])
+    try:
+        wanted = read_submission(fields, request.cookies.get(CART_COOKIE, ""))
+        answer = await checkouts.submit(store_id, typed.key or secrets.token_urlsafe(16), wanted)
+    except Invalid as error:
+        typed.status, typed.errors = 422, error.fields
+        typed.alert = "Please correct the marked fields."
+        return await _page(request, store_id, desk, db, origin, typed)
+    except Unavailable as error:
+        # The same key again: whatever was begun is gone on with, not begun twice.
+        typed.status, typed.alert = 503, f"That did not work just now: {error}. Please press the button again."
+        return await _page(request, store_id, desk, db, origin, typed)
+    onward = _onward(answer, checkouts.link(store_id, answer.attempt_id) if answer.attempt_id else "")
+    if onward:
+        return _onward_response(onward, answer)
+    typed.key, typed.status, typed.alert = "", answer.status, _alert(answer)
+    return await _page(request, store_id, desk, db, origin, typed)
+
+
+@router.get("/checkout/return")
+async def come_back(
+    request: Request,
+    store_id: StorefrontStore,
+    desk: CartDesk,
+    checkouts: CheckoutDesk,
+    db: Db,
+    origin: Origin,
+    attempt: str = "",
+) -> Response:
+    """From the bank's page, or to see how a payment stands."""
+    attempt_id = checkouts.read_link(store_id, attempt)
+    answer = await checkouts.look(store_id, attempt_id)
+    link = checkouts.link(store_id, attempt_id)
+    if "application/json" in request.headers.get("Accept", ""):
+        return _as_json(answer, link)
+    if answer.kind == AnswerKind.PLACED:
+        return _onward_response(_onward(answer, link), answer)
+    if answer.kind in (AnswerKind.PROCESSING, AnswerKind.REQUIRES_ACTION):
+        async with db.tenant(store_id) as tx:
+            shop = await shop_part(tx, store_id, origin.settings)
+        page = shop_page("waiting.html", shop.part, {"redirect_url": answer.more.get("redirect_url")})
+        page.headers["Refresh"] = "2"
+        return page
+    fields = await checkouts.typed(store_id, attempt_id)
+    typed = _Typed(fields, alert=_alert(answer), status=answer.status)
+    return await _page(request, store_id, desk, db, origin, typed)
+
+
+async def _submit_json(
+    request: Request, store_id: StoreId, checkouts: CheckoutDesk, fields: Mapping[str, Any]
+) -> Response:
+    key = request.headers.get(KEY_HEADER, "").strip()
+    if not 1 <= len(key) <= MAX_KEY:
+        text = (
+            f"Send the header {KEY_HEADER} with a key of your own, at most {MAX_KEY} characters, new for each checkout."
+        )
+        return problem(400, "Idempotency key missing", text)
+    token = str(fields.get("cart") or request.cookies.get(CART_COOKIE, ""))
+    try:
+        answer = await checkouts.submit(store_id, key, read_submission(fields, token))
+    except Invalid as error:
+        return problem(422, "Invalid submission", "Some fields need another value.", errors=error.fields)
+    except Unavailable as error:
+        refused = problem(503, "Temporarily unavailable", f"{error}. Please send the same request again.")
+        refused.headers["Retry-After"] = "1"
+        return refused
+    return _as_json(answer, checkouts.link(store_id, answer.attempt_id) if answer.attempt_id else "")
+
+
+def _as_json(answer: Answer, link: str) -> Response:
+    if answer.is_problem:
+        response: Response = problem(
+            answer.status,
+            answer.title,
+            answer.detail,
+            **answer.more,
+            kind=str(answer.kind),
+            type=f"urn:stoa:{answer.kind}",
+        )
+        if answer.kind == AnswerKind.IN_PROGRESS:
+            response.headers["Retry-After"] = "1"
+    elif answer.kind == AnswerKind.PLACED:
+        response = JSONResponse({**answer.more, "deduplicated": answer.is_replay}, 201)
+        response.headers["Location"] = answer.more["order"]["status_url"]
+        response.set_cookie(COUNT_COOKIE, "0", path="/", samesite="lax")
+    else:
+        body = {"status": str(answer.kind), "detail": answer.detail, "status_url": link, **answer.more}
+        response = JSONResponse(body, 202, {"Location": link, "Retry-After": "1"})
+    if answer.is_replay:
+        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(PRIVATE)
+    return response
+
+
+def _onward(answer: Answer, link: str) -> str:
+    """Where a plain form is led to; empty when the page has to be shown again."""
+    match answer.kind:
+        case AnswerKind.PLACED:
+            return "/orders/" + str(answer.more["order"]["status_url"]).rpartition("/")[2]
+        case AnswerKind.REQUIRES_ACTION:
+            return str(answer.more["redirect_url"])
+        case AnswerKind.PROCESSING | AnswerKind.IN_PROGRESS:
+            return link
+        case AnswerKind.CART_EMPTY:
+            return "/cart"
+        case _:
+            return ""
+
+
+def _onward_response(location: str, answer: Answer) -> Response:
+    response = RedirectResponse(location, 303, headers=PRIVATE)
+    if answer.kind == AnswerKind.PLACED:
+        response.set_cookie(COUNT_COOKIE, "0", path="/", samesite="lax")
+    return response
+
+
+def _alert(answer: Answer) -> str:
+    match answer.kind:
+        case AnswerKind.DECLINED:
+            return f"{answer.detail} You have not been charged. Please try another card."
+        case AnswerKind.KEY_REUSED:
+            return "This page had already been sent once. Please check your details and confirm again."
+        case _:
+            return answer.detail
+
+
+async def _page(
+    request: Request, store_id: StoreId, desk: CartDesk, db: Db, origin: Collaborators, typed: _Typed
+) -> Response:
+    try:
+        priced = await desk.show(store_id, request.cookies.get(CART_COOKIE))
+    except NotFound:
+        return problem_page(404, "There is no such shop.", PRIVATE)
+    if not priced.lines and not typed.alert:
+        return RedirectResponse("/cart", 303, headers=PRIVATE)
+    async with db.tenant(store_id) as tx:
+        shop = (await shop_part(tx, store_id, origin.settings)).part
+    total, rate, settings = total_minor(priced), shipping_rate(priced), origin.settings
+    has_test_cards = settings.stripe_secret_key.startswith("sk_test_") and not settings.stripe_publishable_key
+    values = {
+        "cart": priced,
+        "total_minor": total,
+        "shipping": rate,
+        "fields": typed.fields,
+        "address": _nested(typed.fields.get("shipping_address")),
+        "errors": typed.errors,
+        "alert": typed.alert,
+        "key": typed.key or secrets.token_urlsafe(16),
+        "countries": countries(shop.data["locale"]),
+        "default_country": _country_of(shop),
+        "test_cards": TEST_CARDS if has_test_cards else (),
+        "publishable_key": settings.stripe_publishable_key if settings.stripe_secret_key else "",
+        "is_free": total == 0,
+    }
+    return shop_page(
+        "checkout.html",
+        shop,
+        values,
+        status=typed.status,
+        api_base=settings.stripe_api_base,
+        uses_card_field=bool(values["publishable_key"]),
+    )
+
+
+def _nested(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _country_of(shop: Part) -> str:
+    """A guess the buyer can change: the shop's own language region, else what its currency suggests."""
+    region = str(shop.data["locale"]).partition("-")[2]
+    by_currency = {"EUR": "DE", "USD": "US", "GBP": "GB", "JPY": "JP", "CHF": "CH", "CAD": "CA", "AUD": "AU"}
+    return region or by_currency.get(shop.data["currency"], "")

@@ -1,0 +1,79 @@
+"""Reading what browsers and scripts send: JSON or forms, with bracketed names as nested fields."""
+
+import json
+import re
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from origin.cart.editing import CartError
+
+MAX_BODY_BYTES = 256 * 1024
+MAX_FIELDS = 1_000
+
+
+def wants_json(request: Request) -> bool:
+    """The ecosystem's three ways to ask for it: the path's ending, Accept, or the header of scripts."""
+    accept = request.headers.get("Accept", "")
+    return (
+        request.url.path.endswith((".js", ".json"))
+        or "application/json" in accept
+        or "application/javascript" in accept
+        or "X-Requested-With" in request.headers
+    )
+
+
+def is_json(request: Request) -> bool:
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+class BadBody(CartError):
+    def __init__(self, description: str) -> None:
+        super().__init__(400, description, "Bad Request")
+
+
+async def read_fields(request: Request) -> dict[str, Any]:
+    """JSON as it is; a form with `updates[7]=2` and `updates[]=2` as dicts and lists. Raises BadBody."""
+    if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
+        raise BadBody(f"The request is larger than {MAX_BODY_BYTES} bytes.")
+    if is_json(request):
+        return await _read_json(request)
+    try:
+        form = await request.form(max_files=0, max_fields=MAX_FIELDS)
+    except (StarletteHTTPException, ValueError) as error:
+        raise BadBody("The form could not be read.") from error
+    fields: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            raise BadBody("A form of the shop has no files.")
+        _put(fields, name, value)
+    return fields
+
+
+async def _read_json(request: Request) -> dict[str, Any]:
+    body = await request.body()
+    if not body:
+        return {}
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadBody("The request body is not valid JSON.") from error
+    if not isinstance(parsed, dict):
+        raise BadBody("The request body must be a JSON object.")
+    return parsed
+
+
+def _put(fields: dict[str, Any], name: str, value: str) -> None:
+    match = re.fullmatch(r"([^\[\]]+)\[([^\[\]]*)\]", name)
+    if not match:
+        fields[name] = value
+    elif match.group(2):
+        nested = fields.setdefault(match.group(1), {})
+        if isinstance(nested, dict):
+            nested[match.group(2)] = value
+    else:
+        items = fields.setdefault(match.group(1), [])
+        if isinstance(items, list):
+            items.append(value)

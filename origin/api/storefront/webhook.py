@@ -1,0 +1,28 @@
+"""What the payment provider tells us. Its message only names an intent; what counts is the intent as it is now."""
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from origin.api.dependencies import Origin
+from origin.api.storefront.desk import CheckoutDesk
+from origin.payments import BadSignature
+
+router = APIRouter(include_in_schema=False)
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 512 * 1024
+
+
+@router.post("/stripe/webhook")
+async def webhook(request: Request, origin: Origin, checkouts: CheckoutDesk) -> Response:
+    """200 also for what is not ours: the provider would send it again for days. 400 for a bad signature."""
+    if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
+        return JSONResponse({"error": "the body is too large"}, 413)
+    try:
+        intent_id = origin.payments.webhook_intent(await request.body(), request.headers.get("Stripe-Signature"))
+    except BadSignature as error:
+        log.warning("webhook refused", reason=str(error))
+        return JSONResponse({"error": str(error)}, 400)
+    is_ours = bool(intent_id) and await checkouts.hear(str(intent_id))
+    return JSONResponse({"received": True, "handled": is_ours})

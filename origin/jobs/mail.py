@@ -1,0 +1,110 @@
+"""E-mail to buyers: made from our templates, sent by SMTP, once per order as far as anybody can know."""
+
+import asyncio
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import formataddr, formatdate
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+import structlog
+from jinja2 import Environment
+
+from contracts.snapshot import Part
+from contracts.tenant import StoreId
+from origin.db import Database
+from origin.errors import NotFound, Unavailable
+from origin.orders.receipts import Receipt, receipt_of_order
+from origin.settings import OriginSettings
+from origin.snapshots.shop import shop_part
+
+log = structlog.get_logger()
+
+SMTP_SECONDS = 15.0
+
+
+class MailSettings(Protocol):
+    @property
+    def smtp_url(self) -> str: ...
+    @property
+    def mail_from_domain(self) -> str: ...
+
+
+async def confirm_order(
+    db: Database, settings: OriginSettings, templates: Environment, store_id: StoreId, order_id: int
+) -> bool:
+    """Tells the buyer, unless that was done before. Raises NotFound, or Unavailable: the queue tries again.
+
+    The mark is set after sending: a crash between the two sends twice, and both carry one Message-ID.
+    """
+    async with db.tenant(store_id) as tx:
+        cursor = await tx.execute(
+            "SELECT confirmation_sent_at IS NOT NULL AS was_sent FROM sales_order WHERE store_id = %s AND id = %s",
+            [store_id, order_id],
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            raise NotFound("order")
+        if row["was_sent"]:
+            return False
+        shop = await shop_part(tx, store_id, settings)
+        receipt = await receipt_of_order(tx, store_id, order_id)
+    if not settings.smtp_url:
+        log.info("no mail server is set; order not confirmed by e-mail", store_id=store_id, order_id=order_id)
+        return False
+    message = order_message(templates, settings, shop.part, receipt)
+    await asyncio.to_thread(send, settings.smtp_url, message)
+    async with db.tenant(store_id) as tx:
+        await tx.execute(
+            "UPDATE sales_order SET confirmation_sent_at = now() WHERE store_id = %s AND id = %s", [store_id, order_id]
+        )
+    return True
+
+
+def order_message(templates: Environment, settings: MailSettings, shop: Part, order: Receipt) -> EmailMessage:
+    """Text and HTML. The Message-ID is the order's, so that a second copy is recognised as one."""
+    to = order.shipping_address or {}
+    town = f"{to.get('zip', '')} {to.get('city', '')}".strip()
+    parts = [to.get("name"), to.get("company"), to.get("address1"), to.get("address2"), town, to.get("province")]
+    values = {
+        "shop": shop.data,
+        "order": order,
+        "address_lines": [part for part in (*parts, to.get("country")) if part],
+        "status_url": f"{shop.data['url']}/orders/{order.token}",
+        "accent": "#1a1a1a",
+        "on_accent": "#ffffff",
+    }
+    message = EmailMessage()
+    name = " ".join(str(shop.data["name"]).split())
+    message["From"] = formataddr((name, f"orders@{settings.mail_from_domain}"))
+    message["To"] = order.email
+    if shop.data["email"] and "\n" not in shop.data["email"]:
+        message["Reply-To"] = shop.data["email"]
+    message["Subject"] = f"Order {order.name} confirmed"
+    message["Message-ID"] = f"<order-{shop.data['store_id']}-{order.id}@{settings.mail_from_domain}>"
+    message["Date"] = formatdate()
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(templates.get_template("mail_order.txt").render(values | {"shop": shop.data}))
+    message.add_alternative(templates.get_template("mail_order.html").render(values), subtype="html")
+    return message
+
+
+def send(smtp_url: str, message: EmailMessage) -> None:
+    """`smtp://[user:password@]host[:port]`, or smtps for TLS from the start. Raises Unavailable."""
+    parts = urlsplit(smtp_url)
+    try:
+        with _connect(parts.scheme, parts.hostname or "127.0.0.1", parts.port) as server:
+            if parts.username:
+                if parts.scheme == "smtp":
+                    server.starttls(context=ssl.create_default_context())
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        raise Unavailable(f"the mail server did not take the message: {error}") from error
+
+
+def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
+    if scheme == "smtps":
+        return smtplib.SMTP_SSL(host, port or 465, timeout=SMTP_SECONDS, context=ssl.create_default_context())
+    return smtplib.SMTP(host, port or 25, timeout=SMTP_SECONDS)
