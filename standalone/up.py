@@ -9,9 +9,12 @@ from collections.abc import Coroutine
 from typing import Any
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
+from standalone.demo.shops import DemoShop, ensure_demo_shops
 from standalone.errors import StandaloneError
+from standalone.guardian import guarded
 from standalone.platform import Platform, UpOptions
 from standalone.ready_file import Ready, StoreAccess, ready_path
 from standalone.settings import StandaloneSettings
@@ -28,7 +31,7 @@ async def run_up(options: UpOptions, console: Console, *, is_json: bool) -> None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, asked_to_stop.set)
     platform.folder.make()
-    with platform.folder.locked():
+    with platform.folder.locked(), guarded(platform.folder.pid_file):
         platform.end_leftovers()
         await platform.check()
         try:
@@ -65,23 +68,35 @@ def _first_of(errors: BaseExceptionGroup[StandaloneError]) -> StandaloneError:
 
 async def _bring_up(platform: Platform, options: UpOptions, console: Console) -> None:
     started_at = time.monotonic()
-    with console.status("starting"):
+    with console.status("starting") as status:
         ready = await platform.start()
         if options.has_demo:
-            await _make_demo_shops_once(platform, ready, console)
+            await _make_demo_shops_once(platform, ready, status)
         platform.publish()
     _say(console, f"ready after {time.monotonic() - started_at:.1f} s")
 
 
-async def _make_demo_shops_once(platform: Platform, ready: Ready, console: Console) -> None:
+async def _make_demo_shops_once(platform: Platform, ready: Ready, status: Status) -> None:
+    """A token is shown once, so each shop goes into the book as soon as it exists; a start cut short is completed."""
     book = StoreBook(platform.folder.path)
     if book.has_demo_shops():
         return
-    _say(console, "making the demo shops (the first time only)")
-    from standalone.demo import ensure_demo_shops  # noqa: PLC0415 - the first start's only
+    steps: dict[str, tuple[int, int]] = {}
 
-    shops = await ensure_demo_shops(ready.origin, ready.platform_token, lambda line: _say(console, line))
-    book.add([StoreAccess.decode(dict(shop)) for shop in shops], are_demo_shops=True)
+    def report(shop: str, done: int, of: int) -> None:
+        steps[shop] = (done, of)
+        made, wanted = (sum(column) for column in zip(*steps.values(), strict=True))
+        status.update(f"making the demo shops (the first time only): {made} of {wanted}")
+
+    known = {store.host.partition(".")[0]: store.admin_token for store in book.stores()}
+    shops = await ensure_demo_shops(
+        ready.origin, ready.platform_token, known, report, made=lambda shop: book.add([_access(shop)])
+    )
+    book.add([_access(shop) for shop in shops], are_demo_shops=True)
+
+
+def _access(shop: DemoShop) -> StoreAccess:
+    return StoreAccess(shop.store_id, shop.name, shop.host, shop.admin_token)
 
 
 def _show_ready(ready: Ready, options: UpOptions, console: Console, *, is_json: bool) -> None:
