@@ -5,8 +5,8 @@ What is there already, by handle, is left alone, so that a shop whose filling wa
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 import httpx
 
@@ -19,6 +19,7 @@ MAX_PAUSES = 20
 LONGEST_LIST = 250
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class DemoShopError(StandaloneError):
@@ -68,6 +69,16 @@ def refused(method: str, path: str, answer: httpx.Response) -> DemoShopError:
     return DemoShopError(f"making a demo shop: {method} {path} answered {answer.status_code}: {answer.text[:500]}")
 
 
+async def together(jobs: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results in order. The first failure stops the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return [task.result() for task in tasks]
+
+
 class ShopFiller:
     """`step` is called after each thing made or found."""
 
@@ -79,34 +90,33 @@ class ShopFiller:
         return len(shop.products) + len(shop.collections) + len(shop.pages) + 1
 
     async def fill(self) -> None:
-        product_ids, *_ = await asyncio.gather(self._products(), self._pages(), self._look())
-        custom, smart = await asyncio.gather(
-            self._admin.ids("custom_collections"), self._admin.ids("smart_collections")
-        )
+        await together([self._products(), self._pages(), self._look()])
+        product_ids = await self._admin.ids("products")
+        custom, smart = await together([self._admin.ids("custom_collections"), self._admin.ids("smart_collections")])
         # In their own order, which is the order a home page shows them in.
         for collection in self._shop.collections:
             if collection.handle not in custom | smart:
                 await self._make_collection(collection, product_ids)
             self._step()
 
-    async def _products(self) -> dict[str, int]:
+    async def _products(self) -> None:
         known = await self._admin.ids("products")
-        made = await asyncio.gather(
-            *(self._product(product, known.get(product.handle)) for product in self._shop.products)
-        )
-        return dict(zip((product.handle for product in self._shop.products), made, strict=True))
+        await together([self._product(product, product.handle in known) for product in self._shop.products])
 
-    async def _product(self, product: Product, known_id: int | None) -> int:
-        if known_id is None:
+    async def _product(self, product: Product, is_known: bool) -> None:
+        if not is_known:
             body = {"product": product_body(product, self._shop.svg)}
             created = await self._admin.done("POST", "/products.json", "product", body)
-            known_id = int(created["id"])
+            path = f"/products/{created['id']}.json"
             pictured = pictured_variants(product, created)
-            if pictured:
-                change = {"product": {"id": known_id, "variants": pictured}}
-                await self._admin.done("PUT", f"/products/{known_id}.json", "product", change)
+            if created["handle"] != product.handle:
+                # 1. an interrupted run sends its request; 2. this run lists what there is; 3. the origin finishes
+                # that request; 4. ours gets the handle with a number behind it, and must go.
+                await self._admin.ask("DELETE", path)
+            elif pictured:
+                change = {"product": {"id": created["id"], "variants": pictured}}
+                await self._admin.done("PUT", path, "product", change)
         self._step()
-        return known_id
 
     async def _make_collection(self, collection: Collection, product_ids: Mapping[str, int]) -> None:
         body: Json = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from standalone.demo.catalog import SHOP_NAMES, Shop, load_shop
-from standalone.demo.filler import AdminClient, DemoShopError, ShopFiller, refused, send
+from standalone.demo.filler import AdminClient, DemoShopError, ShopFiller, refused, send, together
 
 REQUESTS_AT_ONCE = 8
 REQUEST_SECONDS = 30.0
@@ -53,7 +53,7 @@ async def ensure_demo_shops(
             await _fill(AdminClient(client, demo.admin_token, turns), shop, report)
             return demo
 
-        return list(await asyncio.gather(*(ensure(name) for name in SHOP_NAMES)))
+        return await together([ensure(name) for name in SHOP_NAMES])
 
 
 async def _fill(admin: AdminClient, shop: Shop, report: Report) -> None:
