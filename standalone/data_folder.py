@@ -34,6 +34,10 @@ class DataFolder:
     def payments(self) -> Path:
         return self.path / "payments"
 
+    @property
+    def pid_file(self) -> Path:
+        return self.path / "pids.json"
+
     def secrets(self) -> SecretsFile:
         return SecretsFile(self.path / "secrets.json")
 

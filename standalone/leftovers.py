@@ -49,18 +49,23 @@ class PidFile:
 
     def end_leftovers(self) -> int:
         """End what still runs of an earlier run; the number of processes it took."""
+        number = self.end_processes(STOP_SECONDS)
+        self._path.unlink(missing_ok=True)
+        return number
+
+    def end_processes(self, seconds: float) -> int:
+        """SIGTERM, and for whoever is there `seconds` later, SIGKILL; with all that they started."""
         leftovers = list(self._leftovers())
         for process in leftovers:
             with contextlib.suppress(psutil.Error):
                 process.terminate()
-        _, stubborn = psutil.wait_procs(leftovers, timeout=STOP_SECONDS)
+        _, stubborn = psutil.wait_procs(leftovers, timeout=seconds)
         for process in stubborn:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(stubborn, timeout=STOP_SECONDS)
+        psutil.wait_procs(stubborn, timeout=seconds)
         for process in leftovers:
             end_session(process.pid)
-        self._path.unlink(missing_ok=True)
         return len(leftovers)
 
     def _leftovers(self) -> Iterable[psutil.Process]:

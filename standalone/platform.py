@@ -41,7 +41,7 @@ class Platform:
         self._settings = settings
         self._say = say
         self._folder = DataFolder(options.data_dir)
-        self._pid_file = PidFile(self._folder.path / "pids.json")
+        self._pid_file = PidFile(self._folder.pid_file)
         self._supervisor = Supervisor(self._folder.logs, say, self._on_new_pids)
         self._addresses: Addresses | None = None
         self._keys: Keys | None = None

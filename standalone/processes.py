@@ -1,7 +1,7 @@
 """Keeps a set of programs running: starts them, waits until they are ready, starts the dead again, stops them all.
 
-The kernel ends the children if we die of kill -9 (standalone/child.py); what even that misses is found at the next
-start through the pid file (standalone/leftovers.py).
+If we die of kill -9, the kernel tells the children to end (standalone/child.py) and the guardian ends who does not
+(standalone/guardian.py); what even that misses is found at the next start (standalone/leftovers.py).
 """
 
 import asyncio

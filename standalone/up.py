@@ -6,9 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.status import Status
 from rich.table import Table
 
@@ -19,6 +20,9 @@ from standalone.platform import Platform, UpOptions
 from standalone.ready_file import Ready, StoreAccess, ready_path
 from standalone.settings import StandaloneSettings
 from standalone.store_book import StoreBook
+
+if TYPE_CHECKING:
+    from standalone.demo.shops import DemoShop
 
 
 async def run_up(options: UpOptions, console: Console, *, is_json: bool) -> None:
@@ -68,34 +72,43 @@ def _first_of(errors: BaseExceptionGroup[StandaloneError]) -> StandaloneError:
 
 async def _bring_up(platform: Platform, options: UpOptions, console: Console) -> None:
     started_at = time.monotonic()
-    with console.status("starting") as status:
+    with console.status("starting"):
         ready = await platform.start()
-        if options.has_demo:
-            await _make_demo_shops_once(platform, ready, status)
-        platform.publish()
+    if options.has_demo:
+        await _make_demo_shops_once(platform, ready, console)
+    platform.publish()
     _say(console, f"ready after {time.monotonic() - started_at:.1f} s")
 
 
-async def _make_demo_shops_once(platform: Platform, ready: Ready, status: Status) -> None:
-    """A token is shown once, so each shop goes into the book as soon as it exists; a start cut short is completed."""
+async def _make_demo_shops_once(platform: Platform, ready: Ready, console: Console) -> None:
+    """A start that was interrupted here goes on at the next one."""
     book = StoreBook(platform.folder.path)
     if book.has_demo_shops():
         return
-    steps: dict[str, tuple[int, int]] = {}
+    from standalone.demo.filler import DemoShopError  # noqa: PLC0415 - the first start's only
+    from standalone.demo.shops import ensure_demo_shops  # noqa: PLC0415
 
-    def report(shop: str, done: int, of: int) -> None:
-        steps[shop] = (done, of)
-        made, wanted = (sum(column) for column in zip(*steps.values(), strict=True))
-        status.update(f"making the demo shops (the first time only): {made} of {wanted}")
-
+    _say(console, "making the demo shops (the first time only)")
     known = {store.host.partition(".")[0]: store.admin_token for store in book.stores()}
-    shops = await ensure_demo_shops(
-        ready.origin, ready.platform_token, known, report, made=lambda shop: book.add([_access(shop)])
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def report(shop: str, done: int, total: int) -> None:
+            if shop not in bars:
+                bars[shop] = progress.add_task(shop)
+            progress.update(bars[shop], completed=done, total=total)
+
+        try:
+            shops = await ensure_demo_shops(
+                ready.origin, ready.platform_token, known, report, lambda shop: book.add([_access(shop)])
+            )
+        except DemoShopError as error:
+            raise StandaloneError(f"The demo shops could not be made: {error}") from error
     book.add([_access(shop) for shop in shops], are_demo_shops=True)
 
 
-def _access(shop: DemoShop) -> StoreAccess:
+def _access(shop: "DemoShop") -> StoreAccess:
     return StoreAccess(shop.store_id, shop.name, shop.host, shop.admin_token)
 
 

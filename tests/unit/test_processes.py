@@ -115,9 +115,10 @@ async def test_a_program_that_does_not_exist_is_an_error_that_names_it(watched: 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the death signal is Linux's")
 async def test_children_end_when_their_supervisor_dies_of_kill_9(tmp_path: Path) -> None:
+    marked = f"open({str(tmp_path / 'up')!r}, 'w').close(); " + SLEEPER
     code = (
         "import subprocess, sys, time; from standalone.command import Command, spawn; "
-        f"child = spawn(Command('c', (sys.executable, '-c', {SLEEPER!r})), subprocess.DEVNULL); "
+        f"child = spawn(Command('c', (sys.executable, '-c', {marked!r})), subprocess.DEVNULL); "
         "print(child.pid, flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen(  # noqa: ASYNC220
@@ -126,7 +127,7 @@ async def test_children_end_when_their_supervisor_dies_of_kill_9(tmp_path: Path)
     assert parent.stdout
     with parent.stdout:
         child = int(parent.stdout.readline())
-    await until(lambda: b"time.sleep" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[2])
+    await until(lambda: (tmp_path / "up").exists())  # it is itself by now, no longer the wrapper
     parent.kill()
     parent.wait()
     await until(lambda: not is_alive(child))
@@ -143,6 +144,31 @@ async def test_leftovers_of_an_earlier_run_are_ended_and_strangers_are_not(tmp_p
     assert await ended == 1
     assert not path.exists()
     assert file.end_leftovers() == 0
+
+
+async def test_the_guardian_ends_a_stubborn_child_of_a_supervisor_that_died_of_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "pids.json"
+    code = (
+        "import subprocess, sys, time; from pathlib import Path; from standalone.guardian import guarded\n"
+        "from standalone.leftovers import PidFile\n"
+        f"path = Path({str(path)!r})\n"
+        "with guarded(path):\n"
+        f"    child = subprocess.Popen([sys.executable, '-c', {STUBBORN!r}], stdout=subprocess.PIPE)\n"
+        "    child.stdout.readline()\n"
+        "    PidFile(path).write([child.pid])\n"
+        "    print(child.pid, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    parent = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-c", code], stdout=subprocess.PIPE
+    )
+    assert parent.stdout
+    with parent.stdout:
+        child = int(parent.stdout.readline())
+    assert is_alive(child)
+    parent.kill()
+    parent.wait()
+    await until(lambda: not is_alive(child))
 
 
 def test_a_log_that_grew_too_long_is_begun_anew_and_kept_once(tmp_path: Path) -> None:
