@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
-from standalone.demo.shops import DemoShop, ensure_demo_shops
 from standalone.errors import StandaloneError
 from standalone.guardian import guarded
 from standalone.platform import Platform, UpOptions
@@ -131,4 +130,4 @@ def _show_ready(ready: Ready, options: UpOptions, console: Console, *, is_json: 
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim]", line, highlight=False, soft_wrap=True)
+    console.print(Text.assemble((time.strftime("%H:%M:%S "), "dim"), line), soft_wrap=True)

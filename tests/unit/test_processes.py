@@ -127,7 +127,7 @@ async def test_children_end_when_their_supervisor_dies_of_kill_9(tmp_path: Path)
     assert parent.stdout
     with parent.stdout:
         child = int(parent.stdout.readline())
-    await until(lambda: (tmp_path / "up").exists())  # it is itself by now, no longer the wrapper
+    await until((tmp_path / "up").exists)  # it is itself by now, no longer the wrapper
     parent.kill()
     parent.wait()
     await until(lambda: not is_alive(child))
