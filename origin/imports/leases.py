@@ -185,6 +185,16 @@ async def _resume(db: Database, store_id: StoreId, import_id: int) -> bool:
         return bool(cursor.rowcount)
 
 
+async def release(db: Database, store_id: StoreId, import_id: int, from_byte: int) -> None:
+    """Lets somebody else go on from here at once, and does not count as an attempt."""
+    async with db.tenant(store_id) as tx:
+        await tx.execute(
+            """UPDATE product_import SET locked_until = NULL, attempts = greatest(attempts - 1, 0)
+               WHERE store_id = %s AND id = %s AND state = 'running' AND bytes_read = %s""",
+            [store_id, import_id, from_byte],
+        )
+
+
 async def look_again(tx: Tx, store_id: StoreId, import_id: int, seconds: float) -> None:
     """When `resume_due` is to take the import for dead, unless somebody says so again."""
     await tx.execute(

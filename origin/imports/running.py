@@ -7,6 +7,7 @@ was committed.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -14,7 +15,7 @@ import structlog
 
 from contracts.tenant import StoreId
 from origin.db import Database, Tx
-from origin.errors import Conflict
+from origin.errors import Conflict, OriginError, Unavailable
 from origin.imports import leases
 from origin.imports.dialects import Header, read_header
 from origin.imports.errors import FileError, ProductError
@@ -47,6 +48,11 @@ async def run_import(db: Database, store_id: StoreId, import_id: int) -> None:
         await leases.finish(db, store_id, import_id, run.position)
     except (FileError, Conflict) as error:
         await leases.finish(db, store_id, import_id, run.position, str(error))
+    except Unavailable:
+        # Nobody's fault: whoever runs the job again need not wait for the lease to lapse.
+        with suppress(OriginError):
+            await leases.release(db, store_id, import_id, run.position)
+        raise
     except leases.Overtaken:
         log.warning("import was taken over", store_id=store_id, import_id=import_id)
 

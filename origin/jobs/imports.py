@@ -8,11 +8,11 @@ import structlog
 
 from contracts.tenant import StoreId
 from origin.db import Database
-from origin.errors import Unavailable
 from origin.imports.leases import resume_due
 from origin.imports.running import run_import
 
 RESUME_EVERY_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 30.0
 
 log = structlog.get_logger()
 
@@ -24,9 +24,12 @@ async def handle_import_requested(db: Database, store_id: StoreId, payload: Mapp
 
 async def keep_resuming(db: Database) -> None:
     """Until cancelled. Any number of processes may run it."""
+    pause = RESUME_EVERY_SECONDS
     while True:
+        await asyncio.sleep(pause)
         try:
             await resume_due(db)
-        except Unavailable as error:
-            log.warning("looking for interrupted imports failed", reason=str(error))
-        await asyncio.sleep(RESUME_EVERY_SECONDS)
+            pause = RESUME_EVERY_SECONDS
+        except Exception as error:
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            log.error("looking for interrupted imports failed", error=repr(error), pause_seconds=pause)

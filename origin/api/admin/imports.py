@@ -1,6 +1,5 @@
 """Product imports over HTTP: hand in a CSV file, then ask how far it is and what became of its lines."""
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -11,12 +10,10 @@ from starlette.types import Message
 
 from contracts.tenant import StoreId
 from origin.api.admin.refusals import admin_router
-from origin.api.dependencies import Db, Origin, granted
-from origin.api.errors import AdminError
+from origin.api.dependencies import Db, granted
 from origin.errors import Invalid, NotFound
 from origin.imports.records import ImportRecord, find_import, list_imports, request_import
 
-_VERSION = re.compile(r"\d{4}-\d{2}|unstable")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _DEFAULT_NAME = "products.csv"
 _BODY = {"type": "string", "format": "binary"}
@@ -33,22 +30,16 @@ _REQUEST_BODY = {
 }
 
 
-def _known_version(request: Request) -> None:
-    """Routes without a version have none to check."""
-    if not _VERSION.fullmatch(request.path_params.get("version", "unstable")):
-        raise NotFound("version")
-
-
 router = admin_router("imports")
 
 Writer = Annotated[StoreId, Depends(granted("write_products"))]
 Reader = Annotated[StoreId, Depends(granted("read_products"))]
 
 
+@router.post("/imports.json", status_code=202, openapi_extra=_REQUEST_BODY)
 async def create(
     request: Request,
     store_id: Writer,
-    origin: Origin,
     db: Db,
     overwrite: bool = False,
     filename: Annotated[str, Query(max_length=255)] = "",
@@ -58,7 +49,7 @@ async def create(
     Products whose handle exists are skipped, or brought in line with the file if `overwrite` is true. Ask for the
     import by its id to follow it.
     """
-    body = await _body(request, origin.settings.origin_body_bytes)
+    body = await request.body()  # the app limits it
     if request.headers.get("Content-Type", "").lower().startswith("multipart/form-data"):
         body, filename, overwrite = await _from_form(request, body, filename, overwrite)
     if not body.strip():
@@ -67,6 +58,7 @@ async def create(
     return {"import": _shape(record)}
 
 
+@router.get("/imports.json")
 async def index(
     store_id: Reader,
     db: Db,
@@ -79,38 +71,12 @@ async def index(
     }
 
 
+@router.get("/imports/{import_id}.json")
 async def show(import_id: int, store_id: Reader, db: Db) -> dict[str, Any]:
     """How far it is, and the report: which lines failed, were skipped or deserve a look, and why."""
     if not 0 < import_id < 2**53:
         raise NotFound("import")
     return {"import": _shape(await find_import(db, store_id, import_id))}
-
-
-def _add_routes(prefix: str, *, is_documented: bool) -> None:
-    said: dict[str, Any] = {"dependencies": [Depends(_known_version)], "include_in_schema": is_documented}
-    listed, one = f"{prefix}/imports.json", f"{prefix}/imports/{{import_id}}.json"
-    router.add_api_route(listed, create, methods=["POST"], status_code=202, openapi_extra=_REQUEST_BODY, **said)
-    router.add_api_route(listed, index, methods=["GET"], **said)
-    router.add_api_route(one, show, methods=["GET"], **said)
-
-
-_add_routes("/admin/api/{version}", is_documented=True)
-_add_routes("/admin", is_documented=False)  # some clients leave the version out
-
-
-async def _body(request: Request, limit_bytes: int) -> bytes:
-    too_large = AdminError(
-        413, f"The file is too large: at most {limit_bytes:,} bytes are taken. Split it and try again."
-    )
-    length = request.headers.get("Content-Length", "")
-    if length.isascii() and length.isdigit() and int(length) > limit_bytes:
-        raise too_large
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit_bytes:
-            raise too_large
-    return bytes(body)
 
 
 async def _from_form(request: Request, body: bytes, filename: str, overwrite: bool) -> tuple[bytes, str, bool]:

@@ -9,6 +9,7 @@ from origin.api.admin import (
     collections,
     collects,
     images,
+    imports,
     inventory,
     locations,
     orders,
@@ -29,6 +30,7 @@ ROUTERS = (
     locations.router,
     inventory.router,
     orders.router,
+    imports.router,
 )
 
 
