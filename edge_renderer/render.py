@@ -53,7 +53,7 @@ class Renderer:
         limits: RenderLimits,
         *,
         strict: bool = False,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._themes = themes
         self._limits = limits
