@@ -62,6 +62,9 @@ class Renderer:
 
     def render(self, tenant: Tenant, page: Page | None, snapshot: Snapshot) -> Rendered:
         """Raises RenderLimitError when the theme used too much, RenderError when it failed."""
+        if snapshot.status == 301:  # nothing to see, but the way there is as true as the parts it was found by
+            tags = frozenset(tag for part in snapshot.parts.values() for tag in part.tags)
+            return Rendered(301, _HTML, b"", tags)
         theme = self._themes.get(tenant.theme)
         name, view = _choose(page, snapshot)
         data = {name: part.data for name, part in snapshot.parts.items()}

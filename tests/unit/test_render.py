@@ -119,6 +119,19 @@ def test_a_page_whose_product_is_gone_is_the_404_page(renderer: Renderer) -> Non
     assert b"There is nothing here" in rendered.body
 
 
+def test_a_redirect_has_no_body_and_every_tag_it_was_found_by(renderer: Renderer) -> None:
+    moved = Snapshot(301, "/products/new", {"shop": snapshots.shop_part(), "product": Part(None, ("t/41/product/7",))})
+    rendered = renderer.render(snapshots.tenant(), _page("/products/old"), moved)
+    assert (rendered.status, rendered.body) == (301, b"")
+    assert rendered.tags == {keys.shop_tag(IDS["acorn"]), "t/41/product/7"}
+
+
+def test_a_closed_shop_of_which_only_the_name_is_known_has_its_page(shoppers: Renderer) -> None:
+    shop = Part({"name": "Acorn Pottery", "locale": "en"})
+    gone = shoppers.render(snapshots.tenant(), None, Snapshot(410, parts={"shop": shop, "missing": Part({"path": ""})}))
+    assert b"Acorn Pottery" in gone.body
+
+
 def test_unavailable_needs_no_data_at_all(renderer: Renderer) -> None:
     for tenant in (None, snapshots.tenant("birch")):
         body = renderer.render_unavailable(tenant).decode()
