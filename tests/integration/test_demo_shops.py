@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,17 +35,14 @@ class Announced(uvicorn.Server):
 @pytest.fixture
 async def origin_url(origin_settings: OriginSettings) -> AsyncIterator[str]:
     """The address of an origin that listens on a free port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = Announced(uvicorn.Config(create_app(origin_settings), log_level="warning", lifespan="on", ws="none"))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    async with asyncio.timeout(30):
-        await server.listens.wait()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
-        listener.close()
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        server = Announced(uvicorn.Config(create_app(origin_settings), log_level="warning", lifespan="on", ws="none"))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve(sockets=[listener]))
+            async with asyncio.timeout(60):
+                await server.listens.wait()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            server.should_exit = True
 
 
 @dataclass(slots=True)
