@@ -18,6 +18,7 @@ from origin.checkout.completer import Completer
 from origin.checkout.flow import Checkouts
 from origin.collaborators import Collaborators
 from origin.db import Database
+from origin.jobs.imports import keep_resuming
 from origin.payments import Payments
 from origin.settings import OriginSettings
 
@@ -41,12 +42,14 @@ def create_app(settings: OriginSettings) -> FastAPI:
         app.state.collaborators = Collaborators(settings, db, state, payments, themes)
         checkouts = Checkouts(db, Carts(state), payments, settings)
         completer = asyncio.create_task(Completer(db, checkouts, payments, settings.reservation_seconds).run())
+        resuming = asyncio.create_task(keep_resuming(db))
         try:
             yield
         finally:
-            completer.cancel()
-            with suppress(asyncio.CancelledError):
-                await completer
+            for task in (completer, resuming):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await payments.close()
             await state.aclose()
             await db.close()

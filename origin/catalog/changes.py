@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable
 
-from contracts.keys import product_change_tags
+from contracts.keys import collection_members_tag, product_change_tags
 from contracts.tenant import StoreId
 from invalidation import outbox
 from origin.catalog import availability, membership
+from origin.catalog.membership import Memberships
 from origin.db import Tx
 
 
@@ -20,20 +21,22 @@ async def products_changed(
         return
     await _touch(tx, store_id, product_ids)
     await availability.refresh(tx, store_id, product_ids)
-    collection_ids = await membership.refresh(tx, store_id, product_ids)
-    await outbox.add(tx, store_id, _tags(store_id, product_ids, collection_ids.union(collections_before)))
+    found = await membership.refresh(tx, store_id, product_ids)
+    gone = frozenset(collections_before)
+    everywhere = Memberships(found.collection_ids | gone, found.changed_ids | gone, found.moved_product_ids)
+    await outbox.add(tx, store_id, _tags(store_id, product_ids, everywhere))
 
 
 async def stock_moved(tx: Tx, store_id: StoreId, inventory_item_ids: Collection[int]) -> None:
     """After a sale, or its undoing, changed what is available: purges only what a shopper would see change."""
     changed = await availability.refresh_items(tx, store_id, inventory_item_ids)
     if changed:
-        collection_ids = await membership.refresh(tx, store_id, changed)
-        await outbox.add(tx, store_id, _tags(store_id, changed, collection_ids))
+        await outbox.add(tx, store_id, _tags(store_id, changed, await membership.refresh(tx, store_id, changed)))
 
 
-def _tags(store_id: StoreId, product_ids: Iterable[int], collection_ids: Collection[int]) -> set[str]:
-    return {tag for product_id in product_ids for tag in product_change_tags(store_id, product_id, collection_ids)}
+def _tags(store_id: StoreId, product_ids: Iterable[int], found: Memberships) -> set[str]:
+    tags = {collection_members_tag(store_id, collection_id) for collection_id in found.changed_ids}
+    return tags.union(*(product_change_tags(store_id, product_id, found.collection_ids) for product_id in product_ids))
 
 
 async def _touch(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> None:

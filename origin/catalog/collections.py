@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from contracts.keys import collection_change_tags
+from contracts.keys import collection_change_tags, product_tag
 from contracts.tenant import StoreId
 from invalidation import outbox
 from origin.catalog import assets, collects, handles, listing, membership, shops
@@ -164,10 +164,8 @@ async def reorder(
 
 async def delete(tx: Tx, store_id: StoreId, kind: Kind, collection_id: int) -> None:
     await _lock(tx, store_id, kind, collection_id)
-    tags = set(collection_change_tags(store_id, collection_id))
-    tags |= await collects.product_tags(tx, store_id, collection_id)
     await tx.execute("DELETE FROM collection WHERE store_id = %s AND id = %s", [store_id, collection_id])
-    await outbox.add(tx, store_id, tags)
+    await outbox.add(tx, store_id, collection_change_tags(store_id, collection_id))
 
 
 async def _lock(tx: Tx, store_id: StoreId, kind: Kind, collection_id: int) -> None:
@@ -181,7 +179,9 @@ async def _lock(tx: Tx, store_id: StoreId, kind: Kind, collection_id: int) -> No
 
 async def _fill(tx: Tx, store_id: StoreId, kind: Kind, collection_id: int, change: CollectionChange) -> None:
     if kind == Kind.SMART and change.keys() & {"rules", "disjunctive"}:
-        await membership.refresh_collection(tx, store_id, collection_id)
+        found = await membership.refresh_collection(tx, store_id, collection_id)
+        # The pages of products that just joined do not carry this collection's tags yet.
+        await outbox.add(tx, store_id, [product_tag(store_id, each) for each in found.moved_product_ids])
     if kind == Kind.CUSTOM and change.get("collects") is not None:
         product_ids = [int(collect["product_id"]) for collect in change["collects"] or []]
         await collects.replace_all(tx, store_id, collection_id, product_ids)

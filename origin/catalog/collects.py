@@ -1,9 +1,9 @@
 """Which product a merchant put into which custom collection, and in what order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from contracts.keys import collection_change_tags, product_change_tags, product_tag
+from contracts.keys import collection_change_tags, product_tag
 from contracts.tenant import StoreId
 from invalidation import outbox
 from origin.catalog import listing
@@ -60,14 +60,14 @@ async def create(tx: Tx, store_id: StoreId, collection_id: int, product_id: int,
     row = await cursor.fetchone()
     if row is None:
         raise Invalid({"product_id": ["already exists in this collection"]})
-    await outbox.add(tx, store_id, product_change_tags(store_id, product_id, [collection_id]))
+    await outbox.add(tx, store_id, _tags(store_id, collection_id, [product_id]))
     return int(row["id"])
 
 
 async def delete(tx: Tx, store_id: StoreId, collect_id: int) -> None:
     row = await find(tx, store_id, collect_id)
     await tx.execute("DELETE FROM collect WHERE store_id = %s AND id = %s", [store_id, collect_id])
-    await outbox.add(tx, store_id, product_change_tags(store_id, row["product_id"], [row["collection_id"]]))
+    await outbox.add(tx, store_id, _tags(store_id, row["collection_id"], [row["product_id"]]))
 
 
 async def replace_all(tx: Tx, store_id: StoreId, collection_id: int, product_ids: Sequence[int]) -> None:
@@ -78,7 +78,6 @@ async def replace_all(tx: Tx, store_id: StoreId, collection_id: int, product_ids
     known = await tx.execute("SELECT id FROM product WHERE store_id = %s AND id = ANY(%s)", [store_id, wanted])
     if len(await known.fetchall()) < len(wanted):
         raise Invalid({"collects": ["name a product that does not exist"]})
-    tags = set(collection_change_tags(store_id, collection_id)) | await product_tags(tx, store_id, collection_id)
     await tx.execute(
         "DELETE FROM collect WHERE store_id = %s AND collection_id = %s AND NOT product_id = ANY(%s)",
         [store_id, collection_id, wanted],
@@ -90,7 +89,7 @@ async def replace_all(tx: Tx, store_id: StoreId, collection_id: int, product_ids
            DO UPDATE SET position = excluded.position, updated_at = now()""",
         [store_id, collection_id, wanted],
     )
-    await outbox.add(tx, store_id, tags.union(product_tag(store_id, product_id) for product_id in wanted))
+    await outbox.add(tx, store_id, _tags(store_id, collection_id, wanted))
 
 
 async def arrange(tx: Tx, store_id: StoreId, collection_id: int, product_ids: Sequence[int]) -> None:
@@ -106,9 +105,7 @@ async def arrange(tx: Tx, store_id: StoreId, collection_id: int, product_ids: Se
     )
 
 
-async def product_tags(tx: Tx, store_id: StoreId, collection_id: int) -> set[str]:
-    """Of the products in a collection, whose pages name it."""
-    cursor = await tx.execute(
-        "SELECT product_id FROM collect WHERE store_id = %s AND collection_id = %s", [store_id, collection_id]
-    )
-    return {product_tag(store_id, row["product_id"]) for row in await cursor.fetchall()}
+def _tags(store_id: StoreId, collection_id: int, product_ids: Iterable[int]) -> set[str]:
+    """The pages of those that were members already carry the collection's own tags; those of new ones do not yet."""
+    joined = {product_tag(store_id, product_id) for product_id in product_ids}
+    return joined | collection_change_tags(store_id, collection_id)

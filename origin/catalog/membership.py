@@ -6,6 +6,7 @@ left out of a collection whose rules it satisfies.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from contracts.tenant import StoreId
 from origin.db import Tx
@@ -75,7 +76,7 @@ _EVALUATE = f"""
           AND (%(collection_id)s::bigint IS NULL OR collect.collection_id = %(collection_id)s)
           AND NOT EXISTS (SELECT FROM wanted
                           WHERE wanted.collection_id = collect.collection_id AND wanted.product_id = collect.product_id)
-        RETURNING collection_id
+        RETURNING collect.collection_id, collect.product_id
     ),
     last_position AS (
         SELECT collection_id, max(position) AS position FROM collect
@@ -93,13 +94,23 @@ _EVALUATE = f"""
                                 AND collect.product_id = wanted.product_id)
         ) AS wanted
         ON CONFLICT (store_id, collection_id, product_id) DO NOTHING
-        RETURNING collection_id
+        RETURNING collection_id, product_id
     )
-    SELECT collection_id FROM added UNION SELECT collection_id FROM removed
+    SELECT collection_id, product_id, true AS is_moved FROM added
+    UNION ALL SELECT collection_id, product_id, true FROM removed
     -- This sees the rows as they were before the statement: memberships that ended are among them.
-    UNION SELECT collection_id FROM collect
-          WHERE store_id = %(store_id)s AND product_id = ANY(coalesce(%(product_ids)s::bigint[], '{{}}'))
+    UNION ALL SELECT DISTINCT collection_id, NULL::bigint, false FROM collect
+              WHERE store_id = %(store_id)s AND product_id = ANY(coalesce(%(product_ids)s::bigint[], '{{}}'))
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Memberships:
+    """What an evaluation met: collections, smart and custom, that had any of the products before or have one after."""
+
+    collection_ids: frozenset[int]
+    changed_ids: frozenset[int]  # of these, the ones that a product joined or left
+    moved_product_ids: frozenset[int]
 
 
 async def collections_of(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> set[int]:
@@ -116,23 +127,26 @@ async def hold_rules(tx: Tx, store_id: StoreId) -> None:
     await tx.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('collection rules', %s))", [store_id])
 
 
-async def refresh(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> set[int]:
-    """Puts these products in and out of the smart collections as the rules say.
-
-    Returns the collections, smart and custom, that had any of them before or have one after.
-    """
+async def refresh(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> Memberships:
+    """Puts these products in and out of the smart collections as the rules say."""
     await hold_rules(tx, store_id)
     return await _evaluate(tx, store_id, sorted(product_ids), None)
 
 
-async def refresh_collection(tx: Tx, store_id: StoreId, collection_id: int) -> None:
+async def refresh_collection(tx: Tx, store_id: StoreId, collection_id: int) -> Memberships:
     """After its rules changed: every product of the shop is in or out anew."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('collection rules', %s))", [store_id])
-    await _evaluate(tx, store_id, None, collection_id)
+    return await _evaluate(tx, store_id, None, collection_id)
 
 
-async def _evaluate(tx: Tx, store_id: StoreId, product_ids: list[int] | None, collection_id: int | None) -> set[int]:
+async def _evaluate(tx: Tx, store_id: StoreId, product_ids: list[int] | None, collection_id: int | None) -> Memberships:
     cursor = await tx.execute(
         _EVALUATE.encode(), {"store_id": store_id, "product_ids": product_ids, "collection_id": collection_id}
     )
-    return {row["collection_id"] for row in await cursor.fetchall()}
+    rows = await cursor.fetchall()
+    moved = [row for row in rows if row["is_moved"]]
+    return Memberships(
+        frozenset(row["collection_id"] for row in rows),
+        frozenset(row["collection_id"] for row in moved),
+        frozenset(row["product_id"] for row in moved),
+    )

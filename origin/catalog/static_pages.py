@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from psycopg import sql
 
-from contracts.keys import shop_tag, static_page_tag
+from contracts.keys import listing_tag, static_page_tag
 from contracts.tenant import StoreId
 from invalidation import outbox
 from origin.catalog import handles, listing
@@ -78,7 +78,7 @@ async def create(tx: Tx, store_id: StoreId, change: StaticPageChange) -> int:
     )
     row = await cursor.fetchone()
     assert row is not None
-    await outbox.add(tx, store_id, [static_page_tag(store_id, row["id"]), shop_tag(store_id)])
+    await outbox.add(tx, store_id, [static_page_tag(store_id, row["id"]), listing_tag(store_id)])
     return int(row["id"])
 
 
@@ -104,16 +104,14 @@ async def update(tx: Tx, store_id: StoreId, page_id: int, change: StaticPageChan
             sql.SQL(", ").join([*assignments, sql.SQL("updated_at = now()")]), store_id, page_id
         )
     )
-    # Whether and where it can be found concerns menus and the sitemap, which every page may show.
-    is_moved = values.keys() & {"handle", "published_at", "title"}
-    await outbox.add(tx, store_id, [static_page_tag(store_id, page_id), *([shop_tag(store_id)] if is_moved else [])])
+    await outbox.add(tx, store_id, [static_page_tag(store_id, page_id), listing_tag(store_id)])
 
 
 async def delete(tx: Tx, store_id: StoreId, page_id: int) -> None:
     cursor = await tx.execute("DELETE FROM static_page WHERE store_id = %s AND id = %s", [store_id, page_id])
     if not cursor.rowcount:
         raise NotFound("page")
-    await outbox.add(tx, store_id, [static_page_tag(store_id, page_id), shop_tag(store_id)])
+    await outbox.add(tx, store_id, [static_page_tag(store_id, page_id), listing_tag(store_id)])
 
 
 def _title(title: str | None) -> str:

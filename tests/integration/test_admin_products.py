@@ -5,21 +5,21 @@ import asyncio
 from tests.fixtures.admin import png
 
 
-async def test_a_product_is_created_with_its_default_variant(shops):
-    shown = await shops.acorn.add_product("Crème Brûlée", tags="sweet,  French ,sweet")
+async def test_a_product_is_created_with_its_default_variant(merchants):
+    shown = await merchants.acorn.add_product("Crème Brûlée", tags="sweet,  French ,sweet")
     assert (shown["handle"], shown["tags"], shown["vendor"]) == ("creme-brulee", "French, sweet", "Acorn")
     assert shown["status"] == "active"
     assert shown["published_at"] is not None
     [variant] = shown["variants"]
     assert (variant["title"], variant["price"], variant["inventory_quantity"]) == ("Default Title", "0.00", 0)
     assert [(option["name"], option["values"]) for option in shown["options"]] == [("Title", ["Default Title"])]
-    assert await shops.acorn.tags() >= {f"t/{shops.acorn.store_id}/product/{shown['id']}"}
-    assert await shops.birch.tags() == set()
-    assert (await shops.birch.get("products/count")) == {"count": 0}
+    assert await merchants.acorn.tags() >= {f"t/{merchants.acorn.store_id}/product/{shown['id']}"}
+    assert await merchants.birch.tags() == set()
+    assert (await merchants.birch.get("products/count")) == {"count": 0}
 
 
-async def test_a_product_is_created_whole(shops):
-    shown = await shops.acorn.add_product(
+async def test_a_product_is_created_whole(merchants):
+    shown = await merchants.acorn.add_product(
         "Shirt",
         options=[{"name": "Size"}, {"name": "Colour"}],
         variants=[
@@ -58,27 +58,27 @@ async def test_a_product_is_created_whole(shops):
     assert shown["image"] == front
 
 
-async def test_what_was_read_can_be_put_back_unchanged(shops):
-    shown = await shops.acorn.add_product(
+async def test_what_was_read_can_be_put_back_unchanged(merchants):
+    shown = await merchants.acorn.add_product(
         "Shirt",
         handle="shirt-x",
         options=["Size"],
         variants=[{"option1": "S", "weight": 1.5, "weight_unit": "lb", "price": "5"}, {"option1": "M"}],
         images=[{"attachment": png()}, {"src": "https://img.example.com/a.jpg"}],
     )
-    again = (await shops.acorn.put(f"products/{shown['id']}", {"product": shown}))["product"]
+    again = (await merchants.acorn.put(f"products/{shown['id']}", {"product": shown}))["product"]
     for each in (shown, again):
         each.pop("updated_at")
     assert again == shown
 
 
-async def test_a_list_of_variants_is_the_whole_list(shops):
-    shown = await shops.acorn.add_product(
+async def test_a_list_of_variants_is_the_whole_list(merchants):
+    shown = await merchants.acorn.add_product(
         options=["Size"], variants=[{"option1": size, "price": "1"} for size in ("S", "M", "L")]
     )
     small, medium, _ = shown["variants"]
     variants = [{"id": medium["id"], "price": "2.50"}, {"option1": "XL"}, {"id": small["id"]}]
-    again = (await shops.acorn.put(f"products/{shown['id']}", {"product": {"variants": variants}}))["product"]
+    again = (await merchants.acorn.put(f"products/{shown['id']}", {"product": {"variants": variants}}))["product"]
     assert [(each["title"], each["price"]) for each in again["variants"]] == [
         ("M", "2.50"),
         ("XL", "0.00"),
@@ -87,24 +87,24 @@ async def test_a_list_of_variants_is_the_whole_list(shops):
     assert again["variants"][0]["id"] == medium["id"]
     assert again["options"][0]["values"] == ["M", "XL", "S"]
     items = ",".join(str(each["inventory_item_id"]) for each in shown["variants"])
-    left = (await shops.acorn.get("inventory_items", ids=items))["inventory_items"]
+    left = (await merchants.acorn.get("inventory_items", ids=items))["inventory_items"]
     assert {item["id"] for item in left} == {small["inventory_item_id"], medium["inventory_item_id"]}
 
 
-async def test_options_are_renamed_added_and_dropped(shops):
-    shown = await shops.acorn.add_product(
+async def test_options_are_renamed_added_and_dropped(merchants):
+    shown = await merchants.acorn.add_product(
         options=["Size", "Colour"], variants=[{"option1": "S", "option2": "Red"}, {"option1": "M", "option2": "Red"}]
     )
     size, colour = shown["options"]
     path = f"products/{shown['id']}"
     swapped = {"options": [{"id": colour["id"], "name": "Color"}, {"id": size["id"]}]}
-    again = (await shops.acorn.put(path, {"product": swapped}))["product"]
+    again = (await merchants.acorn.put(path, {"product": swapped}))["product"]
     assert [(each["id"], each["name"]) for each in again["options"]] == [(colour["id"], "Color"), (size["id"], "Size")]
     assert [each["title"] for each in again["variants"]] == ["Red / S", "Red / M"]
-    dropped = await shops.acorn.put(path, {"product": {"options": [{"name": "Size"}]}})
+    dropped = await merchants.acorn.put(path, {"product": {"options": [{"name": "Size"}]}})
     assert [each["title"] for each in dropped["product"]["variants"]] == ["S", "M"]
     added = {"options": [{"name": "Size"}, {"name": "Cut", "values": ["Slim"]}]}
-    assert (await shops.acorn.put(path, {"product": added}))["product"]["variants"][0]["title"] == "S / Slim"
+    assert (await merchants.acorn.put(path, {"product": added}))["product"]["variants"][0]["title"] == "S / Slim"
 
 
 BAD_PRODUCTS = [
@@ -150,14 +150,14 @@ BAD_PRODUCTS = [
 ]
 
 
-async def test_bad_products_are_refused_field_by_field_and_nothing_is_written(shops):
+async def test_bad_products_are_refused_field_by_field_and_nothing_is_written(merchants):
     for product, errors in BAD_PRODUCTS:
-        assert await shops.acorn.post("products", {"product": product}, 422) == {"errors": errors}
-    assert await shops.acorn.get("products/count") == {"count": 0}
-    assert await shops.acorn.tags() == set()
+        assert await merchants.acorn.post("products", {"product": product}, 422) == {"errors": errors}
+    assert await merchants.acorn.get("products/count") == {"count": 0}
+    assert await merchants.acorn.tags() == set()
 
 
-async def test_what_cannot_be_read_is_400(shops):
+async def test_what_cannot_be_read_is_400(merchants):
     missing = {"product": "Required parameter missing or invalid"}
     cases = [
         (b"{", "The request body is not valid JSON"),
@@ -169,94 +169,96 @@ async def test_what_cannot_be_read_is_400(shops):
         (b"\x80", "There was an error parsing the body"),
     ]
     for content, errors in cases:
-        answer = await shops.acorn.ask(
+        answer = await merchants.acorn.ask(
             "POST", "products", content=content, headers={"Content-Type": "application/json"}
         )
         assert (answer.status_code, answer.json()) == (400, {"errors": errors})
 
 
-async def test_handles_are_counted_up_and_never_shared(shops):
+async def test_handles_are_counted_up_and_never_shared(merchants):
     titles = ["Cup", "cup", "Cup", "Cup 1"]
-    made = await asyncio.gather(*(shops.acorn.add_product(title) for title in titles))
+    made = await asyncio.gather(*(merchants.acorn.add_product(title) for title in titles))
     assert len({product["handle"] for product in made}) == 4
-    other = await shops.birch.add_product("Cup")
+    other = await merchants.birch.add_product("Cup")
     assert other["handle"] == "cup"
-    taken = await shops.acorn.put(f"products/{made[0]['id']}", {"product": {"handle": made[1]["handle"]}}, 422)
+    taken = await merchants.acorn.put(f"products/{made[0]['id']}", {"product": {"handle": made[1]["handle"]}}, 422)
     assert taken == {"errors": {"handle": ["has already been taken"]}}
 
 
-async def test_publication_follows_what_is_said(shops):
-    product_id = (await shops.acorn.add_product(published=False))["id"]
+async def test_publication_follows_what_is_said(merchants):
+    product_id = (await merchants.acorn.add_product(published=False))["id"]
     path = f"products/{product_id}"
-    assert (await shops.acorn.get(path))["product"]["published_at"] is None
-    shown = (await shops.acorn.put(path, {"product": {"published": True}}))["product"]
+    assert (await merchants.acorn.get(path))["product"]["published_at"] is None
+    shown = (await merchants.acorn.put(path, {"product": {"published": True}}))["product"]
     assert shown["published_at"] is not None
-    again = (await shops.acorn.put(path, {"product": {"published": "true", "title": "Mug"}}))["product"]
+    again = (await merchants.acorn.put(path, {"product": {"published": "true", "title": "Mug"}}))["product"]
     assert again["published_at"] == shown["published_at"]
-    hidden = (await shops.acorn.put(path, {"product": {**again, "published": False}}))["product"]
+    hidden = (await merchants.acorn.put(path, {"product": {**again, "published": False}}))["product"]
     assert hidden["published_at"] is None
-    assert (await shops.acorn.add_product(status="draft"))["published_at"] is None
+    assert (await merchants.acorn.add_product(status="draft"))["published_at"] is None
 
 
-async def test_variants_are_written_on_both_paths(shops):
-    product = await shops.acorn.add_product(options=["Size"], variants=[{"option1": "S"}])
+async def test_variants_are_written_on_both_paths(merchants):
+    product = await merchants.acorn.add_product(options=["Size"], variants=[{"option1": "S"}])
     path = f"products/{product['id']}/variants"
-    made = (await shops.acorn.post(path, {"variant": {"option1": "M", "price": 3, "position": 1}}))["variant"]
+    made = (await merchants.acorn.post(path, {"variant": {"option1": "M", "price": 3, "position": 1}}))["variant"]
     assert (made["price"], made["position"], made["product_id"]) == ("3.00", 1, product["id"])
-    assert await shops.acorn.get(f"{path}/count") == {"count": 2}
+    assert await merchants.acorn.get(f"{path}/count") == {"count": 2}
     for url, price in ((f"{path}/{made['id']}", "4.00"), (f"variants/{made['id']}", "5.00")):
-        assert (await shops.acorn.put(url, {"variant": {"price": price}}))["variant"]["price"] == price
-    assert [each["title"] for each in (await shops.acorn.get(f"products/{product['id']}"))["product"]["variants"]] == [
+        assert (await merchants.acorn.put(url, {"variant": {"price": price}}))["variant"]["price"] == price
+    assert [
+        each["title"] for each in (await merchants.acorn.get(f"products/{product['id']}"))["product"]["variants"]
+    ] == [
         "M",
         "S",
     ]
-    refused = await shops.acorn.post(path, {"variant": {"option1": "S"}}, 422)
+    refused = await merchants.acorn.post(path, {"variant": {"option1": "S"}}, 422)
     assert refused == {"errors": {"base": ["The variant 'S' already exists."]}}
-    assert await shops.acorn.put(f"variants/{made['id']}", {"variant": {"price": "x"}}, 422) == {
+    assert await merchants.acorn.put(f"variants/{made['id']}", {"variant": {"price": "x"}}, 422) == {
         "errors": {"price": ["is not a number"]}
     }
-    await shops.acorn.delete(f"variants/{made['id']}")
+    await merchants.acorn.delete(f"variants/{made['id']}")
     last = product["variants"][0]["id"]
-    assert "last variant" in (await shops.acorn.delete(f"{path}/{last}", 422))["errors"]["base"][0]
+    assert "last variant" in (await merchants.acorn.delete(f"{path}/{last}", 422))["errors"]["base"][0]
 
 
-async def test_images_are_ordered_shown_by_variants_and_kept_once(shops):
-    product = await shops.acorn.add_product(options=["Size"], variants=[{"option1": "S"}, {"option1": "M"}])
+async def test_images_are_ordered_shown_by_variants_and_kept_once(merchants):
+    product = await merchants.acorn.add_product(options=["Size"], variants=[{"option1": "S"}, {"option1": "M"}])
     small, medium = (variant["id"] for variant in product["variants"])
     path = f"products/{product['id']}/images"
-    first = (await shops.acorn.post(path, {"image": {"attachment": png(), "variant_ids": [small]}}))["image"]
-    second = (await shops.acorn.post(path, {"image": {"attachment": png(), "position": 1}}))["image"]
+    first = (await merchants.acorn.post(path, {"image": {"attachment": png(), "variant_ids": [small]}}))["image"]
+    second = (await merchants.acorn.post(path, {"image": {"attachment": png(), "position": 1}}))["image"]
     assert first["src"] == second["src"]
-    assert [image["id"] for image in (await shops.acorn.get(path))["images"]] == [first["id"], second["id"]]
-    changed = (await shops.acorn.put(f"{path}/{first['id']}", {"image": {"alt": "A", "variant_ids": [medium]}}))[
+    assert [image["id"] for image in (await merchants.acorn.get(path))["images"]] == [first["id"], second["id"]]
+    changed = (await merchants.acorn.put(f"{path}/{first['id']}", {"image": {"alt": "A", "variant_ids": [medium]}}))[
         "image"
     ]
     assert (changed["alt"], changed["variant_ids"], changed["position"]) == ("A", [medium], 2)
-    shown = (await shops.acorn.get(f"products/{product['id']}"))["product"]
+    shown = (await merchants.acorn.get(f"products/{product['id']}"))["product"]
     assert [image["id"] for image in shown["images"]] == [second["id"], first["id"]]
     assert [variant["image_id"] for variant in shown["variants"]] == [None, first["id"]]
-    await shops.acorn.delete(f"{path}/{first['id']}")
-    shown = (await shops.acorn.get(f"products/{product['id']}"))["product"]
+    await merchants.acorn.delete(f"{path}/{first['id']}")
+    shown = (await merchants.acorn.get(f"products/{product['id']}"))["product"]
     assert [variant["image_id"] for variant in shown["variants"]] == [None, None]
-    assert await shops.acorn.get(f"{path}/count") == {"count": 1}
+    assert await merchants.acorn.get(f"{path}/count") == {"count": 1}
 
 
-async def test_a_deleted_product_leaves_nothing_and_is_made_known(shops):
-    product = await shops.acorn.add_product()
+async def test_a_deleted_product_leaves_nothing_and_is_made_known(merchants):
+    product = await merchants.acorn.add_product()
     item_id = product["variants"][0]["inventory_item_id"]
-    await shops.acorn.tags()
-    await shops.acorn.delete(f"products/{product['id']}")
-    assert await shops.acorn.tags() == {
-        f"t/{shops.acorn.store_id}/{name}" for name in (f"product/{product['id']}", "listing")
+    await merchants.acorn.tags()
+    await merchants.acorn.delete(f"products/{product['id']}")
+    assert await merchants.acorn.tags() == {
+        f"t/{merchants.acorn.store_id}/{name}" for name in (f"product/{product['id']}", "listing")
     }
-    await shops.acorn.delete(f"products/{product['id']}", 404)
-    assert (await shops.acorn.ask("GET", f"inventory_items/{item_id}")).status_code == 404
+    await merchants.acorn.delete(f"products/{product['id']}", 404)
+    assert (await merchants.acorn.ask("GET", f"inventory_items/{item_id}")).status_code == 404
 
 
-async def test_another_shops_ids_are_not_found(shops):
-    product = await shops.acorn.add_product(images=[{"attachment": png()}])
+async def test_another_shops_ids_are_not_found(merchants):
+    product = await merchants.acorn.add_product(images=[{"attachment": png()}])
     variant, image = product["variants"][0], product["images"][0]
-    own = await shops.birch.add_product()
+    own = await merchants.birch.add_product()
     paths = {
         f"products/{product['id']}": {"product": {"title": "x"}},
         f"variants/{variant['id']}": {"variant": {"price": "1"}},
@@ -269,14 +271,14 @@ async def test_another_shops_ids_are_not_found(shops):
     for path, body in paths.items():
         for method in ("GET", "PUT", "DELETE"):
             if (method, path.partition("/")[0]) != ("DELETE", "inventory_items"):
-                answer = await shops.birch.ask(method, path, json=body if method == "PUT" else None)
+                answer = await merchants.birch.ask(method, path, json=body if method == "PUT" else None)
                 assert (answer.status_code, answer.json()) == (404, {"errors": "Not Found"}), (method, path)
     foreign = {"variants": [{"id": variant["id"], "price": "9"}], "images": [{"id": image["id"]}]}
-    assert (await shops.birch.ask("PUT", f"products/{own['id']}", json={"product": foreign})).status_code == 422
-    assert (await shops.acorn.get(f"products/{product['id']}"))["product"] == product
+    assert (await merchants.birch.ask("PUT", f"products/{own['id']}", json={"product": foreign})).status_code == 422
+    assert (await merchants.acorn.get(f"products/{product['id']}"))["product"] == product
 
 
-async def test_an_id_that_cannot_be_is_not_found(shops):
+async def test_an_id_that_cannot_be_is_not_found(merchants):
     for bad_id in ("0", "-1", "abc", "9" * 30, "9" * 5000, "1%00"):
-        answer = await shops.acorn.ask("GET", f"products/{bad_id}")
+        answer = await merchants.acorn.ask("GET", f"products/{bad_id}")
         assert (answer.status_code, answer.json()) == (404, {"errors": "Not Found"})

@@ -175,8 +175,8 @@ async def test_a_retagged_product_moves_and_both_collections_are_made_known(db):
         await tx.execute("UPDATE product SET tags = '{red}' WHERE store_id = %s", [ACORN])
         await changes.products_changed(tx, ACORN, [1])
         before, after = await tags_added(tx)
-        assert before == {"t/1/product/1", "t/1/listing", "t/1/collection/7"}
-        assert after == before | {"t/1/collection/8"}
+        assert before == {"t/1/product/1", "t/1/listing", "t/1/collection/7", "t/1/collection/7/members"}
+        assert after == before | {"t/1/collection/8", "t/1/collection/8/members"}
         assert await membership.collections_of(tx, ACORN, [1]) == {8}
 
 

@@ -21,7 +21,11 @@ _CREDENTIALS = (b"x-stoa-access-token", b"x-shopify-access-token", b"authorizati
 
 class AdminSurface:
     def __init__(
-        self, app: ASGIApp, bucket_size: int, leak_per_second: float, clock: Callable[[], float] = monotonic
+        self,
+        app: ASGIApp,
+        bucket_size: int,
+        leak_per_second: float,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._app = app
         self._buckets = Buckets(bucket_size, leak_per_second, clock)
