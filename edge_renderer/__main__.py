@@ -6,30 +6,19 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import structlog
-import uvicorn
 import uvloop
 from pydantic import ValidationError
 
 from edge_renderer.app import Edge, load_theming, running_edge
-from edge_renderer.protocol import bounded_protocol
+from edge_renderer.listening import bound_socket, server_of
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.themes import ThemeError
 
-_BACKLOG = 2048
 _LOOPBACK = "127.0.0.1"
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: several servers live in this process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def main() -> None:
@@ -45,12 +34,12 @@ def main() -> None:
 
 async def _run(settings: EdgeSettings) -> None:
     with ExitStack() as stack:
-        sockets = [stack.enter_context(_listening(settings.edge_host, settings.edge_port, is_shared=True))]
+        sockets = [stack.enter_context(bound_socket(settings.edge_host, settings.edge_port, is_shared=True))]
         if settings.edge_direct_port:
-            sockets.append(stack.enter_context(_listening(settings.edge_host, settings.edge_direct_port)))
+            sockets.append(stack.enter_context(bound_socket(settings.edge_host, settings.edge_direct_port)))
         ops_sockets = []
         if settings.edge_ops_port:
-            ops_sockets.append(stack.enter_context(_listening(_LOOPBACK, settings.edge_ops_port)))
+            ops_sockets.append(stack.enter_context(bound_socket(_LOOPBACK, settings.edge_ops_port)))
         async with running_edge(settings, load_theming(settings)) as edge:
             await _serve(settings, edge, sockets, ops_sockets)
 
@@ -58,9 +47,9 @@ async def _run(settings: EdgeSettings) -> None:
 async def _serve(
     settings: EdgeSettings, edge: Edge, sockets: list[socket.socket], ops_sockets: list[socket.socket]
 ) -> None:
-    servers = [(_server(edge.app, settings), sockets)]
+    servers = [(server_of(edge.app, settings), sockets)]
     if ops_sockets:
-        servers.append((_server(edge.ops, settings), ops_sockets))
+        servers.append((server_of(edge.ops, settings), ops_sockets))
 
     def stop() -> None:
         for server, _ in servers:
@@ -71,40 +60,6 @@ async def _serve(
     gc.collect()
     gc.freeze()  # what was loaded to serve stays; collections need not look at it again
     await asyncio.gather(*(server.serve(sockets=listening) for server, listening in servers))
-
-
-def _server(app: Any, settings: EdgeSettings) -> _Server:
-    config = uvicorn.Config(
-        app,
-        http=bounded_protocol(settings.edge_header_bytes, settings.edge_header_seconds),
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=settings.edge_connections,
-        backlog=_BACKLOG,
-        timeout_keep_alive=settings.edge_idle_seconds,
-        timeout_graceful_shutdown=settings.edge_stop_seconds,
-    )
-    return _Server(config)
-
-
-@contextmanager
-def _listening(host: str, port: int, *, is_shared: bool = False) -> Iterator[socket.socket]:
-    """A shared port is bound by every worker; the kernel deals connections out among them."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as bound:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            bound.bind((host, port))
-        except OSError as error:
-            raise OSError(f"{host}:{port} cannot be listened on ({error.strerror}); choose another port") from error
-        yield bound
 
 
 def _log_as_json() -> None:
