@@ -34,20 +34,20 @@ async def examine(data_dir: Path) -> list[Finding]:
     """Raises StandaloneError when no platform runs there."""
     ready = read_ready(data_dir)
     logs = data_dir / "logs"
-    examined = [
-        _server("postgres", check_database(ready.database_url), logs),
-        _server("state", check_valkey(ready.state_url, "The state server"), logs),
-        _server("cache", check_valkey(ready.cache_url, "The cache server"), logs),
-        _health("origin", ready.origin, logs),
-        _health("relay", ready.relay_ops_url, logs),
-        _storefront(ready),
-        *(_edge(number, worker, logs) for number, worker in enumerate(ready.edge_workers, 1)),
-    ]
-    if ready.mail_url:
-        examined.append(_health("smtp", ready.mail_url, logs))
-    if ready.stripe_url:
-        examined.append(_health("payments", ready.stripe_url, logs))
-    return [_supervisor(data_dir), *_processes(ready, logs), *await asyncio.gather(*examined), _disk(data_dir)]
+    async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
+        examined = [
+            _server("postgres", check_database(ready.database_url), logs),
+            _server("state", check_valkey(ready.state_url, "The state server"), logs),
+            _server("cache", check_valkey(ready.cache_url, "The cache server"), logs),
+            _health("origin", ready.origin, logs),
+            _health("relay", ready.relay_ops_url, logs),
+            _storefront(client, ready),
+            *(_edge(client, number, worker, logs) for number, worker in enumerate(ready.edge_workers, 1)),
+        ]
+        outside = {"smtp": ready.mail_url, "payments": ready.stripe_url}
+        examined += [_health(part, url, logs) for part, url in outside.items() if url]
+        answered = await asyncio.gather(*examined)
+    return [_supervisor(data_dir), *_processes(ready, logs), *answered, _disk(data_dir)]
 
 
 def show_findings(findings: list[Finding], output: Output) -> None:
@@ -89,26 +89,24 @@ async def _health(part: str, url: str, logs: Path) -> Finding:
     return Finding(part, False, f"does not answer at {url}: read {logs / part}.log")
 
 
-async def _storefront(ready: Ready) -> Finding:
+async def _storefront(client: httpx.AsyncClient, ready: Ready) -> Finding:
     """A real page through the shared port; any shop will do."""
     if not ready.stores:
         return Finding("storefront", True, "no shop to look at yet: stoa store create NAME")
     host = ready.stores[0].host
     try:
-        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
-            status = (await client.get(ready.edge, headers={"Host": host})).status_code
+        status = (await client.get(ready.edge, headers={"Host": host})).status_code
     except httpx.HTTPError:
         return Finding("storefront", False, f"{host} does not answer: read the edge logs")
     is_well = status == 200
     return Finding("storefront", is_well, f"{host} answers {status}" + ("" if is_well else ": read the origin's log"))
 
 
-async def _edge(number: int, worker: EdgeWorker, logs: Path) -> Finding:
+async def _edge(client: httpx.AsyncClient, number: int, worker: EdgeWorker, logs: Path) -> Finding:
     part = f"edge-{number}"
     try:
-        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
-            (await client.get(f"{worker.ops_url}/health")).raise_for_status()
-            metrics = (await client.get(f"{worker.ops_url}/metrics")).text
+        (await client.get(f"{worker.ops_url}/health")).raise_for_status()
+        metrics = (await client.get(f"{worker.ops_url}/metrics")).text
     except httpx.HTTPError:
         return Finding(part, False, f"is not well at {worker.ops_url}: read {logs / part}.log")
     age_seconds = _metric(metrics, "stoa_edge_lease_age_seconds")

@@ -23,7 +23,7 @@ LONGEST_PAUSE_SECONDS = 10.0
 LONG_ENOUGH_SECONDS = 30.0
 """A program that stayed up this long has recovered: its next death counts as the first."""
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 
 Say = Callable[[str], None]
 
