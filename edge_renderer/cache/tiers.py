@@ -178,7 +178,7 @@ class Tiers:
         answer, token = await self._take_turn(making)
         if answer is not None:
             return answer
-        previous = shared or (making.held.entry if making.held else None)
+        previous = _newest(making.held.entry if making.held else None, shared)
         return await self._from_origin(making, previous, token)
 
     async def _from_shared(self, making: _Making, entry: Entry | None) -> Answer | None:
@@ -285,6 +285,13 @@ class Tiers:
         task = asyncio.create_task(write)
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
+
+
+def _newest(held: Entry | None, shared: Entry | None) -> Entry | None:
+    if held is None or shared is None:
+        return held or shared
+    is_ahead = shared.position and (held.position is None or shared.position.is_beyond(held.position))
+    return shared if is_ahead else held
 
 
 def _older(left: Position | None, right: Position) -> Position | None:
