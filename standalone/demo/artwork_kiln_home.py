@@ -137,9 +137,9 @@ def candle(d: Drawing, look: Look) -> None:
     d.path("M600 470C632 520 632 560 600 574C568 560 568 520 600 470Z", d.down("#ffe9a8", "#f7b54c"))
     d.path("M600 520C614 544 612 562 600 568C588 562 586 544 600 520Z", "#fff8e2")
     with d.group(clip_path=d.clip(outline)):
-        d.rect(520, 700, 160, 120, "#f8f1e4", 4)
+        d.rect(502, 700, 196, 120, "#f8f1e4", 4)
         word = look.word or "hearth"
-        size = min(38, 250 / len(word))
+        size = min(38, 290 / len(word))
         d.text(600, 754, word, size, INK, font_style="italic")
         d.stroke("M556 782H644", INK, 2.5, opacity=0.6)
     sheen(d, [(462, 670), (458, 760), (470, 850)], 12, 0.3)

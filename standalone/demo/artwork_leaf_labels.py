@@ -52,8 +52,8 @@ def _smoke(d: Drawing, ink: str, second: str) -> None:
 
 
 def _berries(d: Drawing, ink: str, second: str) -> None:
-    d.stroke("M0 140C-10 40 20 -40 -10 -140M0 60C40 20 70 10 100 -20M0 20C-50 0 -80 -30 -96 -60", ink, 6)
-    for x, y, r in ((100, -30, 30), (-98, -70, 30), (-10, -130, 26), (62, 20, 24), (-60, -20, 24), (24, -70, 22)):
+    d.stroke("M0 140C-10 40 20 -40 -10 -110M0 60C40 20 70 10 100 -20M0 20C-50 0 -80 -30 -96 -60", ink, 6)
+    for x, y, r in ((100, -30, 30), (-98, -70, 30), (-10, -116, 26), (62, 20, 24), (-60, -20, 24), (24, -70, 22)):
         d.circle(x, y, r, second)
         d.circle(x - r * 0.3, y - r * 0.3, r * 0.24, shade(second, 0.6))
     for turn in (-120, 110, 60):
