@@ -12,6 +12,7 @@ import structlog
 
 from contracts.events import BusMessage, Position, StreamId
 from invalidation.bus import Bus, Raw, Reading
+from invalidation.cancellation import end_if_cancelled
 from invalidation.errors import BusUnavailable, InvalidationError, UnreadableMessage
 from invalidation.lease import Clock, Lease, lease_clock
 
@@ -78,6 +79,7 @@ class Follower:
         """Follows until cancelled, through every failure of the state server."""
         pause_seconds = 0.02
         while True:
+            end_if_cancelled()
             try:
                 await self.step()
                 pause_seconds = 0.02

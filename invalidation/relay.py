@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from contracts.events import BusMessage, StreamId
 from contracts.tenant import StoreId
 from invalidation.bus import Bus, DrainTimes
+from invalidation.cancellation import end_if_cancelled
 from invalidation.coalesce import Row, chunks, coalesce
 from invalidation.errors import BusUnavailable, InvalidationError, MisconfiguredError, OutboxUnavailable
 from invalidation.event_queue import EventQueue
@@ -151,6 +152,7 @@ class Relay:
         """Relays until cancelled, whatever PostgreSQL and the state server do. Raises MisconfiguredError."""
         pause_seconds = _FIRST_PAUSE_SECONDS
         while True:
+            end_if_cancelled()
             began = self._clock()
             try:
                 async with outbox_connection(self._settings) as outbox:
@@ -168,6 +170,7 @@ class Relay:
 
     async def _stand_by(self, outbox: OutboxReader) -> None:
         while not await outbox.try_lock():
+            end_if_cancelled()
             if self.counters.state is not RelayState.STANDING_BY:
                 log.info("another relay is active; standing by")
             self.counters.state = RelayState.STANDING_BY
@@ -182,6 +185,7 @@ class Relay:
         pause_seconds = _FIRST_PAUSE_SECONDS
         measured_at = float("-inf")
         while True:
+            end_if_cancelled()
             if self._clock() - measured_at >= _MEASURE_SECONDS:
                 measured_at = self._clock()
                 self.counters.outbox_rows, self.counters.outbox_age_seconds = await outbox.depth()

@@ -311,6 +311,17 @@ async def test_a_follower_that_runs_lives_through_the_servers_death(tmp_path: Pa
     assert ear.distrusts == 0
 
 
+async def test_a_follower_ends_when_it_is_told_to_whatever_it_was_doing(world: World) -> None:
+    """Some libraries lose a cancellation that comes just as they finish; the loop must not go on without it."""
+    for turns in range(60):
+        task = asyncio.create_task(world.follower.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done, f"it goes on after {turns} turns"
+
+
 async def _until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not is_so():  # noqa: ASYNC110 - what is waited for happens on a server
