@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 import msgpack
 
 from contracts.events import Position, StreamId
