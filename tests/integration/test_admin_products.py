@@ -52,7 +52,7 @@ async def test_a_product_is_created_whole(merchants):
     assert [option["values"] for option in shown["options"]] == [["S", "M"], ["Red"]]
     front, back = shown["images"]
     assert (front["src"], front["alt"]) == ("https://img.example.com/a.jpg", "Front")
-    assert back["src"].startswith("http://acorn.stoa.localhost:8080/files/")
+    assert back["src"].startswith(f"{merchants.acorn.storefront_url}/files/")
     assert back["src"].endswith("/back-side.png")
     assert (back["width"], back["height"]) == (3, 2)
     assert shown["image"] == front

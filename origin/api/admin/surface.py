@@ -1,6 +1,6 @@
 """What every admin answer has in common, as the outermost ASGI layer: limits, request id, version, HEAD.
 
-Header names are sent as raw bytes in the exact case that existing clients look for.
+Header names are sent in the exact case that existing clients look for: one of them looks its limits up in a plain dict.
 """
 
 import hashlib
@@ -17,6 +17,17 @@ from origin.api.admin.buckets import Buckets
 DEFAULT_VERSION = "2024-10"
 _VERSIONED = re.compile(r"/admin/api/(\d{4}-\d{2}|unstable)/")
 _CREDENTIALS = (b"x-stoa-access-token", b"x-shopify-access-token", b"authorization")
+
+
+class ExactCase(bytes):
+    """A header name that stays as it is spelled: uvicorn sends `name.lower()`."""
+
+    def lower(self) -> "ExactCase":
+        return self
+
+
+_CALL_LIMITS = (ExactCase(b"X-Stoa-Shop-Api-Call-Limit"), ExactCase(b"X-Shopify-Shop-Api-Call-Limit"))
+_VERSIONS = (ExactCase(b"X-Stoa-API-Version"), ExactCase(b"X-Shopify-API-Version"))
 
 
 class AdminSurface:
@@ -56,11 +67,9 @@ class AdminSurface:
         match = _VERSIONED.match(scope["path"])
         version = (match[1] if match else DEFAULT_VERSION).encode()
         return [
-            (b"X-Stoa-Shop-Api-Call-Limit", limit),
-            (b"X-Shopify-Shop-Api-Call-Limit", limit),
-            (b"X-Stoa-API-Version", version),
-            (b"X-Shopify-API-Version", version),
-            (b"X-Request-Id", secrets.token_hex(16).encode()),
+            *((name, limit) for name in _CALL_LIMITS),
+            *((name, version) for name in _VERSIONS),
+            (ExactCase(b"X-Request-Id"), secrets.token_hex(16).encode()),
             (b"Cache-Control", b"no-store"),
         ]
 
