@@ -46,7 +46,7 @@ async def relay_until_stopped(settings: RelaySettings) -> None:
 
 def main() -> None:
     try:
-        settings = RelaySettings()  # type: ignore[call-arg]  # from the environment
+        settings = RelaySettings()  # from the environment
     except ValidationError as error:
         # Without the values: a URL holds a password.
         wrong = "; ".join(f"STOA_{detail['loc'][0]}".upper() + f": {detail['msg']}" for detail in error.errors())
