@@ -24,7 +24,7 @@ _LOOPBACK = "127.0.0.1"
 def main() -> None:
     _log_as_json()
     try:
-        settings = EdgeSettings()  # type: ignore[call-arg]  # from the environment
+        settings = EdgeSettings()  # from the environment
         uvloop.run(_run(settings))
     except ValidationError as error:
         sys.exit("\n".join(_sentence(problem) for problem in error.errors()))

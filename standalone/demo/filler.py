@@ -142,24 +142,19 @@ class ShopFiller:
             self._step()
 
     async def _look(self) -> None:
-        """Uploads the pictures that settings name. An origin without uploads keeps the theme's own artwork."""
+        """Uploads the pictures that settings name."""
         current = (await self._admin.done("GET", "/storefront.json", "storefront"))["settings"]
         missing = {name: picture for name, picture in self._shop.images.items() if not current.get(name)}
         uploaded = {name: await self._upload(name, picture) for name, picture in missing.items()}
-        found = {name: path for name, path in uploaded.items() if path}
-        if found:
-            change = {"settings": {**current, **found}}
+        if uploaded:
+            change = {"settings": {**current, **uploaded}}
             await self._admin.done("PUT", "/storefront.json", "storefront", {"storefront": change})
         self._step()
 
-    async def _upload(self, name: str, picture: Picture) -> str | None:
+    async def _upload(self, name: str, picture: Picture) -> str:
         body = {"file": attachment(picture, name.replace("_", "-"), self._shop.svg)}
-        answer = await self._admin.ask("POST", "/files.json", body)
-        if answer.status_code == 404:
-            return None
-        if not answer.is_success:
-            raise refused("POST", "/files.json", answer)
-        return str(answer.json()["file"]["src"])
+        file = await self._admin.done("POST", "/files.json", "file", body)
+        return str(file["path"])
 
 
 def product_body(product: Product, svg: Callable[[Picture], str]) -> Json:
