@@ -21,10 +21,6 @@ class Overloaded(EdgeError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class UnknownHost(EdgeError):
-    """No shop answers to this host."""
-
-
 class PageFailed(EdgeError):
     """The page's data came but no page could be made of it: 503, logged, never stored."""
 

@@ -244,31 +244,37 @@ def _tile_image(tile: Data, shop_url: str) -> Data | None:
     return {"id": image["id"], "src": absolute_url(image["url"], shop_url), "alt": image["alt"], **size}
 
 
-def suggested_product(card: Data, currency: str, shop_url: str) -> Data:
-    """A product found by `/search/suggest.json`: a card, so without text, tags and variants."""
-    compare_at = card["compare_at_minor"] or 0
-    image = card["image"]
+def suggested_product(found: Data, currency: str, shop_url: str) -> Data:
+    """A product found by `/search/suggest.json`: a card, or a whole product, which has its tags and text too."""
+    compare_at = found["compare_at_minor"] or 0
+    image = found["image"] if "image" in found else next(iter(found["images"]), None)
     url = absolute_url(image["url"], shop_url) if image else None
-    low, high = to_decimal_text(card["price_minor"], currency), to_decimal_text(card["price_max_minor"], currency)
+    low, high = to_decimal_text(found["price_minor"], currency), to_decimal_text(found["price_max_minor"], currency)
     return {
-        "available": card["availability"] != "sold_out",
-        "body": "",
-        "compare_at_price_max": to_decimal_text(compare_at, currency),
+        "available": _is_available(found),
+        "body": found.get("description_html", ""),
+        "compare_at_price_max": to_decimal_text(found.get("compare_at_max_minor") or compare_at, currency),
         "compare_at_price_min": to_decimal_text(compare_at, currency),
-        "handle": card["handle"],
-        "id": card["id"],
+        "handle": found["handle"],
+        "id": found["id"],
         "image": url,
         "price": low,
         "price_max": high,
         "price_min": low,
-        "tags": [],
-        "title": card["title"],
-        "type": card["type"],
-        "url": card["url"],
+        "tags": found.get("tags", []),
+        "title": found["title"],
+        "type": found["type"],
+        "url": found["url"],
         "variants": [],
-        "vendor": card["vendor"],
+        "vendor": found["vendor"],
         "featured_image": _suggested_image(image, url),
     }
+
+
+def _is_available(found: Data) -> bool:
+    if "availability" in found:
+        return bool(found["availability"] != "sold_out")
+    return any(variant["available"] for variant in found["variants"])
 
 
 def _suggested_image(image: Data | None, url: str | None) -> Data:

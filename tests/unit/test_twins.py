@@ -162,6 +162,18 @@ def test_collections_and_suggestions_have_their_known_shapes() -> None:
     ]
 
 
+def test_suggestions_are_made_of_whole_products_too() -> None:
+    snapshot = snapshot_of("/search/suggest.json?q=bowl")
+    part = snapshot.parts["products"]
+    whole = {key: value for key, value in snapshots.product("acorn", 0).items() if key != "availability"}
+    changed = replace(
+        snapshot, parts={**snapshot.parts, "products": Part({"items": [whole | {"images": _IMAGES}]}, part.tags)}
+    )
+    (product,) = twin("/search/suggest.json?q=bowl", changed)["resources"]["results"]["products"]
+    assert (product["available"], product["tags"], product["price"]) == (True, ["table", "daily"], "34.00")
+    assert product["image"] == "https://acorn.example.com/files/31/front.webp"
+
+
 def test_a_twin_carries_the_tags_of_the_parts_it_shows_and_of_no_others() -> None:
     """The related products of the page are not in its twin, so a change of theirs leaves it fresh."""
     acorn = ACORN_ID
