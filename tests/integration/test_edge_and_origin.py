@@ -82,3 +82,16 @@ async def test_what_is_missing_is_said_in_the_shops_look(edge: Worker, acorn: Sh
         answer = await edge.at(acorn.host).get(target)
         assert (answer.status_code, "Acorn" in answer.text) == (404, True)
     assert (await edge.at("nobody.stoa.localhost").get("/")).status_code == 404
+
+
+async def test_a_cart_filled_through_the_edge_is_on_its_page_and_in_no_other_shop(
+    edge: Worker, acorn: Shop, birch: Shop
+) -> None:
+    variant_id = (await edge.at(acorn.host).get("/products/bowl.js")).json()["variants"][0]["id"]
+    added = await edge.at(acorn.host).post("/cart/add.js", json={"id": variant_id, "quantity": 2})
+    assert added.status_code == 200, added.text
+    cookie = {"cookie": f"cart={added.cookies['cart']}"}
+    assert (await edge.at(acorn.host).get("/cart.js", headers=cookie)).json()["item_count"] == 2
+    assert "Walnut bowl" in (await edge.at(acorn.host).get("/cart", headers=cookie)).text
+    assert (await edge.at(birch.host).get("/cart.js", headers=cookie)).json()["item_count"] == 0
+    assert "Walnut bowl" not in (await edge.at(birch.host).get("/cart", headers=cookie)).text
