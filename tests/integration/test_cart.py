@@ -189,8 +189,8 @@ async def test_without_an_edges_word_there_is_no_cart(origin_url, shops):
             assert (await client.get("/cart.js", headers=headers)).status_code == 404
 
 
-async def test_a_state_server_that_is_away_is_said(shops, origin_settings, origin_port):
-    settings = origin_settings.model_copy(update={"state_url": f"redis://127.0.0.1:{free_port()}/0"})
+async def test_a_state_server_that_is_away_is_said(shops, till_settings, origin_port):
+    settings = till_settings.model_copy(update={"state_url": f"redis://127.0.0.1:{free_port()}/0"})
     headers = {"Stoa-Edge-Secret": EDGE_SECRET, "Stoa-Store-Id": str(shops[0].id)}
     async with (
         serving(create_app(settings), origin_port) as url,

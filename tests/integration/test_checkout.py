@@ -217,9 +217,9 @@ async def test_a_claim_whose_process_died_is_forgotten(till, shops):
     assert await rows(till.db, acorn.id, "SELECT 1 FROM deadline WHERE store_id = %s") == []
 
 
-async def test_an_answer_that_never_came_is_settled_later_and_charged_once(till, shops, sandbox, origin_settings):
+async def test_an_answer_that_never_came_is_settled_later_and_charged_once(till, shops, sandbox, till_settings):
     acorn, _ = shops
-    hasty = Payments(origin_settings, timeout_seconds=0.2)
+    hasty = Payments(till_settings, timeout_seconds=0.2)
     till.checkouts._payments = hasty
     sandbox.knobs.answer_ms = 1000
     answer = await buy(till, acorn)
@@ -317,10 +317,10 @@ async def test_what_may_be_oversold_is(till, shops):
     assert await levels(till.db, acorn.id, poster) == (-2, 0, 3)
 
 
-async def test_a_connected_shop_is_paid_with_a_destination_charge(till, shops, sandbox, origin_settings):
+async def test_a_connected_shop_is_paid_with_a_destination_charge(till, shops, sandbox, till_settings):
     acorn, birch = shops
     await rows(till.db, acorn.id, "UPDATE shop SET stripe_account_id = 'acct_acorn' WHERE store_id = %s RETURNING 1")
-    till.checkouts._settings = origin_settings.model_copy(update={"application_fee_basis_points": 250})
+    till.checkouts._settings = till_settings.model_copy(update={"application_fee_basis_points": 250})
     assert (await buy(till, acorn)).status == 201
     assert (await buy(till, birch)).status == 201
     plain, connected = await sandbox.intents()
