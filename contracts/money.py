@@ -11,7 +11,7 @@ from functools import lru_cache
 from babel.core import UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision, is_currency
 
-_AMOUNT = re.compile(r"-?\d{1,13}(\.\d+)?")
+_AMOUNT = re.compile(r"-?[0-9]{1,13}(\.[0-9]+)?")
 
 
 class MoneyError(ValueError):

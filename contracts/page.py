@@ -119,7 +119,7 @@ def _whole(text: str, low: int, high: int, default: int | None = None) -> str | 
 
 
 def _price(text: str) -> str | None:
-    return text if re.fullmatch(r"\d{1,10}(\.\d{1,3})?", text) else None
+    return text if re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,3})?", text) else None
 
 
 def _words(text: str) -> str | None:

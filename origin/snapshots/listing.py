@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.money import MoneyError, parse_amount
-from contracts.page import Page, PageFormat
+from contracts.page import Page, PageFormat, PageKind
 from contracts.tenant import StoreId
 from origin.db import Tx
 from origin.snapshots.cards import CARD_COLUMNS, VISIBLE, card
@@ -69,7 +69,7 @@ async def products_part(
 ) -> dict[str, Any]:
     """The data of the part `products`; whole products in a feed, cards on a page."""
     is_feed = page.format == PageFormat.JSON
-    page_size = int(page.param("limit", "30")) if is_feed else PAGE_SIZE
+    page_size = _feed_size(page) if is_feed else PAGE_SIZE
     number = int(page.param("page", "1"))
     sort_by = page.param("sort_by", own_sort)
     filters = _filters(page, currency)
@@ -97,6 +97,12 @@ async def products_part(
         "filters": {"availability": page.param("filter.v.availability") or None, **_given_prices(filters)},
         "price_range": _range(summary),
     }
+
+
+def _feed_size(page: Page) -> int:
+    if page.kind == PageKind.SUGGEST:
+        return int(page.param("resources[limit]", "10"))
+    return int(page.param("limit", "30"))
 
 
 _CONDITION = """
