@@ -18,8 +18,8 @@ async def stock(db, shop, title="Cup", handle="cup", price_minor=1000, available
     async with db.tenant(shop.id) as tx:
         product = await one(
             tx,
-            """INSERT INTO product (store_id, title, handle, body_html, vendor, product_type, published_at, availability,
-                                    price_min_minor, price_max_minor)
+            """INSERT INTO product (store_id, title, handle, body_html, vendor, product_type, published_at,
+                                    availability, price_min_minor, price_max_minor)
                VALUES (%s, %s, %s, '<h1>Hi</h1><script>x()</script><p onclick=a>Fine</p>', 'Kiln', 'Mug', now(),
                        'in_stock', %s, %s) RETURNING id""",
             shop.id, title, handle, price_minor, price_minor + 500,
@@ -29,7 +29,8 @@ async def stock(db, shop, title="Cup", handle="cup", price_minor=1000, available
             "INSERT INTO product_option (store_id, product_id, name, position) VALUES (%s, %s, 'Size', 1)", option
         )
         await tx.execute(
-            "INSERT INTO product_image (store_id, product_id, position, src, alt) VALUES (%s, %s, 1, '/files/1/a.svg', 'A cup')",
+            """INSERT INTO product_image (store_id, product_id, position, src, alt)
+               VALUES (%s, %s, 1, '/files/1/a.svg', 'A cup')""",
             option,
         )
         location = await one(tx, "SELECT id FROM location WHERE store_id = %s", shop.id)
@@ -44,12 +45,14 @@ async def stock(db, shop, title="Cup", handle="cup", price_minor=1000, available
                 [shop.id, product["id"], item["id"], size, position, size, price_minor + (position - 1) * 500],
             )
             await tx.execute(
-                "INSERT INTO inventory_level (store_id, inventory_item_id, location_id, available) VALUES (%s, %s, %s, %s)",
+                """INSERT INTO inventory_level (store_id, inventory_item_id, location_id, available)
+                   VALUES (%s, %s, %s, %s)""",
                 [shop.id, item["id"], location["id"], available],
             )
         collection = await one(
             tx,
-            """INSERT INTO collection (store_id, kind, title, handle, published_at) VALUES (%s, 'custom', 'Table', %s, now())
+            """INSERT INTO collection (store_id, kind, title, handle, published_at)
+               VALUES (%s, 'custom', 'Table', %s, now())
                ON CONFLICT (store_id, handle) DO UPDATE SET title = excluded.title RETURNING id""",
             shop.id, "table",
         )  # fmt: skip
