@@ -70,7 +70,8 @@ def _work(state_url: str) -> bool:
         connection.ping()
         worker = Worker([Queue(name, connection=connection) for name in QUEUES], connection=connection)
         worker.work(logging_level="WARNING", with_scheduler=True)
-        return bool(worker._stop_requested)
+        # The worker also ends when the connection is lost. It notes when it was asked to; it has no other word for it.
+        return worker._shutdown_requested_date is not None
 
 
 if __name__ == "__main__":
