@@ -80,7 +80,8 @@ async def test_no_id_is_a_four_byte_integer(admin):
     found = await rows(
         admin,
         """SELECT table_name, column_name FROM information_schema.columns
-           WHERE table_schema = 'public' AND data_type = 'integer' AND (column_name = 'id' OR column_name LIKE '%%\\_id')""",
+           WHERE table_schema = 'public' AND data_type = 'integer'
+             AND (column_name = 'id' OR column_name LIKE '%%\\_id')""",
     )
     assert found == []
 
