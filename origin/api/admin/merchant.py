@@ -14,6 +14,7 @@ from origin.api.admin.lists import Listed, ListRequest, asked_fields, only
 from origin.api.admin.shapes import Shapes, Shown
 from origin.api.dependencies import Origin, granted
 from origin.catalog import shops
+from origin.catalog.clashes import clashes_named
 from origin.catalog.listing import Slice
 from origin.collaborators import Collaborators
 from origin.db import Tx
@@ -30,7 +31,7 @@ class Merchant:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[tuple[Tx, Shapes]]:
         """The request's one transaction, and how this shop's rows are shown."""
-        async with self.origin.db.tenant(self.store_id) as tx:
+        async with clashes_named(), self.origin.db.tenant(self.store_id) as tx:
             shop = await shops.read(tx, self.store_id)
             yield tx, Shapes.of(shop, self.origin.settings.storefront_url(shop.host))
 

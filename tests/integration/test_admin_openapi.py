@@ -1,0 +1,39 @@
+"""Requests made up from the OpenAPI description, against a real server: whatever is sent, no answer is a 5xx."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.integration.test_admin_client_library import port
+
+__all__ = ["port"]
+OURS = "^/admin/"
+
+
+async def test_no_made_up_request_is_answered_by_a_server_error(port, acorn, tmp_path):
+    command = [
+        *(str(Path(sys.executable).parent / "schemathesis"), "run", f"http://127.0.0.1:{port}/openapi.json"),
+        *("--include-path-regex", OURS, "--checks", "not_a_server_error", "--phases", "fuzzing"),
+        *("--header", f"X-Stoa-Access-Token: {acorn.token}", "--max-examples", "2", "--generation-database", "none"),
+        *("--no-color", "--seed", "1", "--max-time", "15", "--suppress-health-check", "all"),
+    ]
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+async def test_the_api_is_described_in_full(port):
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        described = (await client.get("/openapi.json")).json()
+        assert (await client.get("/docs")).status_code == 200
+    products = described["paths"]["/admin/api/{version}/products.json"]
+    assert {"limit", "page_info", "fields", "vendor", "created_at_min"} <= {
+        parameter["name"] for parameter in products["get"]["parameters"]
+    }
+    assert "ProductInput" in described["components"]["schemas"]
+    operations = [operation["operationId"] for path in described["paths"].values() for operation in path.values()]
+    assert len(operations) == len(set(operations))
