@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import redis
@@ -21,21 +22,47 @@ LONGEST_PAUSE_SECONDS = 5.0
 GOOD_RUN_SECONDS = 60.0
 
 
+class _Worker(Worker):
+    max_connection_wait_time = LONGEST_PAUSE_SECONDS  # rq's own is a minute
+
+
 class Stop:
-    """Remembers that somebody asked us to end, also while no worker is there to hear it."""
+    """Hears that somebody asks us to end while no rq worker is there to hear it."""
 
     def __init__(self) -> None:
         self.is_asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
+        self.listen()
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self.is_asked = True
+    def listen(self) -> None:
+        self._handle_with(self._ask)
+
+    def yield_to_worker(self) -> None:
+        """Until rq has its own handlers, in this process and the scheduler's, a signal simply ends the process: one
+        that only set a flag here would be lost, and rq would wait for its scheduler for ever."""
+        self._handle_with(signal.SIG_DFL)
 
     def pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while not self.is_asked and time.monotonic() < until:
             time.sleep(0.05)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_asked = True
+
+    @staticmethod
+    def _handle_with(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, handler)
+
+
+class EndingWorker(Worker):
+    """Tells whether it ended because somebody asked: rq itself forgets when it was idle."""
+
+    was_asked = False
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.was_asked = True
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def main() -> None:
@@ -47,13 +74,13 @@ def main() -> None:
     while not stop.is_asked:
         started = time.monotonic()
         try:
-            was_asked = _work(settings.state_url)
+            was_asked = _work(settings.state_url, stop)
         except (redis.RedisError, OSError) as error:
             print(f"worker: the state server cannot be reached ({error}); trying again", file=sys.stderr, flush=True)
             was_asked = False
         if was_asked:
             return
-        stop = Stop()  # rq's worker had put its own signal handlers in place
+        stop.listen()
         pause = (
             FIRST_PAUSE_SECONDS
             if time.monotonic() - started > GOOD_RUN_SECONDS
@@ -62,13 +89,12 @@ def main() -> None:
         stop.pause(pause)
 
 
-def _work(state_url: str) -> bool:
+def _work(state_url: str, stop: Stop) -> bool:
     """Until somebody asks us to end (True) or the connection is lost (False)."""
-    # rq retries a lost connection on its own with growing pauses of up to a minute; ours are shorter.
     connection = redis.Redis.from_url(state_url, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
     with connection:
         connection.ping()
-        worker = Worker([Queue(name, connection=connection) for name in QUEUES], connection=connection)
+        worker = _Worker([Queue(name, connection=connection) for name in QUEUES], connection=connection)
         worker.work(logging_level="WARNING", with_scheduler=True)
         # The worker also ends when the connection is lost. It notes when it was asked to; it has no other word for it.
         return worker._shutdown_requested_date is not None
