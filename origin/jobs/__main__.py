@@ -22,10 +22,6 @@ LONGEST_PAUSE_SECONDS = 5.0
 GOOD_RUN_SECONDS = 60.0
 
 
-class _Worker(Worker):
-    max_connection_wait_time = LONGEST_PAUSE_SECONDS  # rq's own is a minute
-
-
 class Stop:
     """Hears that somebody asks us to end while no rq worker is there to hear it."""
 
@@ -56,8 +52,9 @@ class Stop:
 
 
 class EndingWorker(Worker):
-    """Tells whether it ended because somebody asked: rq itself forgets when it was idle."""
+    """Tells whether it ended because somebody asked, which rq forgets when it was idle, or lost its connection."""
 
+    max_connection_wait_time = LONGEST_PAUSE_SECONDS  # rq's own is a minute
     was_asked = False
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -94,10 +91,12 @@ def _work(state_url: str, stop: Stop) -> bool:
     connection = redis.Redis.from_url(state_url, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
     with connection:
         connection.ping()
-        worker = _Worker([Queue(name, connection=connection) for name in QUEUES], connection=connection)
+        worker = EndingWorker([Queue(name, connection=connection) for name in QUEUES], connection=connection)
+        if stop.is_asked:
+            return True
+        stop.yield_to_worker()
         worker.work(logging_level="WARNING", with_scheduler=True)
-        # The worker also ends when the connection is lost. It notes when it was asked to; it has no other word for it.
-        return worker._shutdown_requested_date is not None
+        return worker.was_asked
 
 
 if __name__ == "__main__":
