@@ -10,25 +10,28 @@ from origin.db import Tx
 
 LOW_STOCK = 5
 
-# A variant's state, from what is left of it at all locations.
+# A variant's state, from what is left of it at all locations. Here and below each table is narrowed by itself and not
+# only by the join: of a big shop among small ones PostgreSQL expects a row or two, and would read it all for each.
 _STATES = """
     SELECT variant.id, variant.product_id, variant.price_minor, variant.availability AS old_state,
            CASE WHEN variant.inventory_management IS NULL OR variant.inventory_policy = 'continue' THEN 'in_stock'
-                WHEN coalesce(sum(level.available), 0) <= 0 THEN 'sold_out'
-                WHEN sum(level.available) <= %(low_stock)s THEN 'low'
+                WHEN stock.left_over <= 0 THEN 'sold_out'
+                WHEN stock.left_over <= %(low_stock)s THEN 'low'
                 ELSE 'in_stock' END AS state
     FROM variant
-    LEFT JOIN inventory_level AS level
-        ON level.store_id = variant.store_id AND level.inventory_item_id = variant.inventory_item_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(available), 0) AS left_over FROM inventory_level AS level
+        WHERE level.store_id = %(store_id)s AND level.inventory_item_id = variant.inventory_item_id
+    ) AS stock
     WHERE variant.store_id = %(store_id)s AND {chosen}
-    GROUP BY variant.store_id, variant.id
 """
 
-_REFRESH = f"""
+REFRESH = f"""
     WITH stock AS ({_STATES.format(chosen="variant.product_id = ANY(%(ids)s)")}),
     changed_variant AS (
         UPDATE variant SET availability = stock.state FROM stock
-        WHERE variant.store_id = %(store_id)s AND variant.id = stock.id AND stock.state <> stock.old_state
+        WHERE variant.store_id = %(store_id)s AND variant.product_id = ANY(%(ids)s)
+          AND variant.id = stock.id AND stock.state <> stock.old_state
         RETURNING variant.product_id
     ),
     summary AS (
@@ -39,14 +42,14 @@ _REFRESH = f"""
     ),
     changed_product AS (
         UPDATE product SET availability = best, price_min_minor = low, price_max_minor = high FROM summary
-        WHERE product.store_id = %(store_id)s AND product.id = summary.product_id
+        WHERE product.store_id = %(store_id)s AND product.id = ANY(%(ids)s) AND product.id = summary.product_id
           AND (product.availability, price_min_minor, price_max_minor) IS DISTINCT FROM (best, low, high)
         RETURNING product.id
     )
     SELECT product_id FROM changed_variant UNION SELECT id FROM changed_product
 """
 
-_FLIPPED = f"""
+FLIPPED = f"""
     SELECT DISTINCT product_id
     FROM ({_STATES.format(chosen="variant.inventory_item_id = ANY(%(ids)s)")}) AS stock WHERE state <> old_state
 """
@@ -55,7 +58,7 @@ _FLIPPED = f"""
 async def refresh(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> set[int]:
     """Recomputes these products' state and prices; returns those that changed. Lock them first (`lock_products`)."""
     cursor = await tx.execute(
-        _REFRESH.encode(), {"store_id": store_id, "ids": sorted(product_ids), "low_stock": LOW_STOCK}
+        REFRESH.encode(), {"store_id": store_id, "ids": sorted(product_ids), "low_stock": LOW_STOCK}
     )
     return {row["product_id"] for row in await cursor.fetchall()}
 
@@ -67,7 +70,7 @@ async def refresh_items(tx: Tx, store_id: StoreId, inventory_item_ids: Iterable[
     other's variant in stock, and the product would stay "in stock" with nothing left.
     """
     cursor = await tx.execute(
-        _FLIPPED.encode(), {"store_id": store_id, "ids": sorted(inventory_item_ids), "low_stock": LOW_STOCK}
+        FLIPPED.encode(), {"store_id": store_id, "ids": sorted(inventory_item_ids), "low_stock": LOW_STOCK}
     )
     flipped = {row["product_id"] for row in await cursor.fetchall()}
     if not flipped:

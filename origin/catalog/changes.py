@@ -9,6 +9,16 @@ from origin.catalog import availability, membership
 from origin.catalog.membership import Memberships
 from origin.db import Tx
 
+# The ids stand on both sides of the join: of a big shop among small ones PostgreSQL expects a row or two, and would
+# otherwise read all its products once for each that is locked.
+TOUCH = """
+    WITH locked AS (
+        SELECT id FROM product WHERE store_id = %(store_id)s AND id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
+    )
+    UPDATE product SET updated_at = now() FROM locked
+    WHERE product.store_id = %(store_id)s AND product.id = locked.id AND product.id = ANY(%(ids)s)
+"""
+
 
 async def products_changed(
     tx: Tx, store_id: StoreId, product_ids: Collection[int], *, collections_before: Iterable[int] = ()
@@ -42,10 +52,6 @@ def _tags(store_id: StoreId, product_ids: Iterable[int], found: Memberships) -> 
 async def _touch(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> None:
     """Locks in id order, so that two bulk changes cannot deadlock, and says when."""
     await tx.execute(
-        """WITH locked AS (
-               SELECT id FROM product WHERE store_id = %(store_id)s AND id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
-           )
-           UPDATE product SET updated_at = now() FROM locked
-           WHERE product.store_id = %(store_id)s AND product.id = locked.id""",
+        TOUCH.encode(),
         {"store_id": store_id, "ids": sorted(product_ids)},
     )
