@@ -12,7 +12,7 @@ PRODUCTS = 3000
 
 @pytest.fixture
 async def big_acorn(database, acorn):
-    """Acorn has 3,000 products; what PostgreSQL believes is that a shop has about three."""
+    """Acorn has 3,000 products; what PostgreSQL believes is that a shop has one."""
     connection = await psycopg.AsyncConnection.connect(database.admin, autocommit=True)
     async with connection:
         await connection.execute(
@@ -37,7 +37,7 @@ async def big_acorn(database, acorn):
             await connection.execute("SELECT pg_clear_attribute_stats('public', %s, 'store_id', false)", [table])
             await connection.execute(
                 """SELECT pg_restore_attribute_stats('schemaname', 'public', 'relname', %s::text, 'attname', 'store_id',
-                       'inherited', false, 'null_frac', 0::real, 'avg_width', 8, 'n_distinct', (-0.3)::real)""",
+                       'inherited', false, 'null_frac', 0::real, 'avg_width', 8, 'n_distinct', (-1)::real)""",
                 [table],
             )
     return acorn
