@@ -26,6 +26,8 @@ from edge_renderer.sandbox import state_of
 _TAG = re.compile(r"<[^>]*>")
 _PLACE = re.compile(r"\{(\w+)\}")
 _SAFE_URL = re.compile(r"(?:https?://|mailto:|tel:|/(?!/)|[#?])[^\x00-\x20\"'<>\\]*", re.IGNORECASE)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+_JSON_HAS_UNSAFE = re.compile("[<>&\u2028\u2029]").search
 _JSON_UNSAFE = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
@@ -99,8 +101,8 @@ def _html(value: Any) -> Markup:
 
 def _json(value: Any) -> Markup:
     """For a script element: JSON in which no text can end the element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return Markup(text.translate(_JSON_UNSAFE))  # noqa: S704
+    text = _ENCODER.encode(value)
+    return Markup(text.translate(_JSON_UNSAFE) if _JSON_HAS_UNSAFE(text) else text)  # noqa: S704
 
 
 def _image_tag(

@@ -96,6 +96,7 @@ class Renderer:
         if template is None:
             raise RenderError(f"theme {theme.name} has no {name}")
         context = template.new_context({**data, STATE: state})
+        state.data = context.parent
         try:
             return "".join(template.root_render_func(context)).encode("utf-8", "replace")
         except (RecursionError, MemoryError) as error:

@@ -6,12 +6,14 @@ the compiled templates themselves draw on. Which parts a template looked at is r
 """
 
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from jinja2 import BaseLoader, nodes, pass_context
+from jinja2 import BaseLoader, Template, nodes, pass_context
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError, TemplateAssertionError
 from jinja2.runtime import BlockReference, ChainableUndefined, Context, LoopContext, Macro, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -30,6 +32,7 @@ _WHOLE_NUMBERS: Mapping[str, Callable[[int, int], Any]] = {
     "//": operator.floordiv,
     "%": operator.mod,
 }
+_needs_escaping = re.compile("[&<>\"']").search
 _STEP = "_step"
 _STEPS_A_LOOK = 16  # steps between two looks at the clock: processor time costs a system call
 
@@ -69,8 +72,10 @@ class RenderState:
         "_steps_left",
         "bytes_left",
         "currency",
+        "data",
         "limits",
         "locale",
+        "modules",
         "part_tags",
         "tags",
         "theme",
@@ -92,6 +97,9 @@ class RenderState:
         self.locale = locale
         self.part_tags = part_tags
         self.tags: set[str] = set()
+        self.data: dict[str, Any] = {}
+        """What the page's template was given: imported files see that too."""
+        self.modules: dict[str, TemplateModule] = {}
         self._clock = clock
         self._deadline = clock() + limits.seconds
         self._steps_left = limits.steps
@@ -99,11 +107,12 @@ class RenderState:
 
     def charge(self, byte_count: int) -> None:
         """One step (a loop turn, a macro, an include, a call) that may print `byte_count` bytes of its own text."""
-        self._steps_left -= 1
-        if self._steps_left < 0:
+        steps_left = self._steps_left = self._steps_left - 1
+        if steps_left < 0:
             raise RenderLimitError(f"the theme took more than {self.limits.steps} steps")
-        self.charge_output(byte_count)
-        if self._steps_left % _STEPS_A_LOOK == 0 and self._clock() > self._deadline:
+        if byte_count:
+            self.charge_output(byte_count)
+        if steps_left % _STEPS_A_LOOK == 0 and self._clock() > self._deadline:
             raise RenderLimitError(f"the theme took longer than {self.limits.seconds} s")
 
     def charge_output(self, byte_count: int) -> None:
@@ -160,10 +169,26 @@ class _ThemeCode(CodeGenerator):
         self.write(")")
 
 
+class _ThemeTemplate(Template):
+    """A file whose macros are imported is run once a render, however many files import it: it sees the page's data and
+    this render's budget, but not the names that an importing file has set. Jinja itself would either keep one module
+    for all shops or make one for every import, which was a fifth of a page's cost."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        assert ctx is not None
+        assert self.name is not None
+        state = state_of(ctx)
+        module = state.modules.get(self.name)
+        if module is None:
+            module = state.modules[self.name] = self.make_module(state.data, shared=True)
+        return module
+
+
 class ThemeEnvironment(ImmutableSandboxedEnvironment):
     """One theme's templates. `strict` makes a missing name an error (tests); otherwise it prints nothing."""
 
     context_class = RecordingContext
+    template_class = _ThemeTemplate
     code_generator_class = _ThemeCode
     intercepted_binops = frozenset(_WHOLE_NUMBERS)
 
@@ -197,9 +222,14 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         return super()._generate(source, name, filename, defer_init)
 
     def printed(self, context: Context, value: Any) -> str:
-        """Every `{{ ... }}` ends here: null prints nothing, text is escaped, and what is printed counts."""
+        """Every `{{ ... }}` ends here: null prints nothing, text is escaped, and what is printed counts.
+
+        What has nothing to escape goes out as it is: looking for it costs a third of making new Markup of it.
+        """
         kind = type(value)
-        if kind is int:
+        if kind is str:
+            text = escape(value) if _needs_escaping(value) else value
+        elif kind is int:
             text = str(value)
         elif kind is Markup:
             text = value
@@ -216,11 +246,13 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`a.b` is an item of a dict. Of Python's own attributes only loop facts and imported macros can be had."""
         if isinstance(obj, dict):
-            found = obj.get(attribute, missing)
-            return found if found is not missing else self.undefined(obj=obj, name=attribute)
+            try:
+                return obj[attribute]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
         if isinstance(obj, LoopContext) and attribute in _LOOP_WORDS:
             return getattr(obj, attribute)
-        if type(obj).__name__ == "TemplateModule" and not attribute.startswith("_"):
+        if isinstance(obj, TemplateModule) and not attribute.startswith("_"):
             return vars(obj).get(attribute, self.undefined(obj=obj, name=attribute))
         if isinstance(obj, ChainableUndefined):
             return obj
@@ -235,13 +267,13 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         return obj if isinstance(obj, ChainableUndefined) else self.undefined(obj=obj, name=argument)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        state_of(__context).charge(0)
-        if not __self.is_safe_callable(__obj):
-            raise SecurityError("a theme can call macros, super(), caller(), loop.cycle() and range() only")
+        __context.parent[STATE].charge(0)
         if type(__obj) is Macro:  # the usual case, without Context.call's questions about what to pass
             kwargs.pop("_block_vars", None)
             kwargs.pop("_loop_vars", None)
             return __obj(__context.eval_ctx, *args, **kwargs)
+        if not __self.is_safe_callable(__obj):
+            raise SecurityError("a theme can call macros, super(), caller(), loop.cycle() and range() only")
         return __context.call(__obj, *args, **kwargs)
 
     def is_safe_callable(self, obj: Any) -> bool:
@@ -315,8 +347,7 @@ def _charge_everywhere(template: nodes.Template) -> None:
     """Puts a step at the start of every body that can run more than once, with the bytes of its fixed text."""
     for node in (template, *_descend(template)):
         if isinstance(node, (nodes.Import, nodes.FromImport)):
-            # Without the context, Jinja would keep one module of macros for all shops and no budget in it.
-            node.with_context = True
+            node.with_context = False  # as `_ThemeTemplate` understands it
         if isinstance(node, nodes.Concat):  # `x ~ x` again and again doubles a text: each part counts
             node.nodes = [nodes.Filter(part, "text", [], [], None, None, lineno=node.lineno) for part in node.nodes]
     for node in [template, *(node for node in _descend(template) if isinstance(node, _CHARGED))]:

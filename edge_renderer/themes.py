@@ -113,7 +113,10 @@ class Theme:
 
     def filled_settings(self, chosen: Any) -> dict[str, Any]:
         given = chosen if isinstance(chosen, dict) else {}
-        return {name: setting.accept(given.get(name)) for name, setting in self.settings.items()}
+        return {
+            name: setting.accept(given[name]) if name in given else setting.default
+            for name, setting in self.settings.items()
+        }
 
 
 class ThemeLibrary:

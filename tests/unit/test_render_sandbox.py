@@ -175,6 +175,21 @@ def test_tags_follow_includes_imports_macros_and_blocks(bench: Bench) -> None:
     assert include == ("0", {"t/41/shop", "t/41/collection/2"})
 
 
+def test_an_imported_file_sees_the_pages_data_and_not_what_the_importing_file_has_set(bench: Bench) -> None:
+    files = {"snippets/name.html": "{% macro name() %}{{ shop.name }}{{ mine }}{% endmacro %}"}
+    assert bench.render("{% set mine = 1 %}{% from 'snippets/name.html' import name %}{{ name() }}", **files) == (
+        "Acorn &amp; sons"
+    )
+
+
+def test_however_many_files_import_one_it_is_run_once_a_render(bench: Bench) -> None:
+    files = {"snippets/slow.html": "{% for n in range(300) %}{% endfor %}{% macro dot() %}.{% endmacro %}"}
+    once = "{% from 'snippets/slow.html' import dot %}{{ dot() }}"
+    few_steps = RenderLimits(seconds=1.0, steps=350)
+    assert bench.render(once * 20, limits=few_steps, **files) == "." * 20
+    assert bench.render(once * 20, limits=few_steps, **files) == "." * 20, "the next render has its own"
+
+
 def test_renaming_a_part_does_not_lose_its_tags(bench: Bench) -> None:
     text, tags = bench.rendered("{% set mine = featured %}{% set also = mine %}{{ also|length }}")
     assert (text, tags) == ("3", {"t/41/shop", "t/41/collection/1"})
