@@ -63,16 +63,21 @@ def _pool(url: str, connections: int, wait_seconds: float) -> Pool:
         max_size=connections,
         timeout=wait_seconds,
         max_waiting=1000,
-        reconnect_timeout=0,
+        reconnect_timeout=2,  # then the next request tries again; a long backoff would outlast a short outage
         open=False,
         check=_refuse_dead_connection,
     )
 
 
 async def _refuse_dead_connection(connection: Tx) -> None:
-    """An idle server says nothing, so a readable socket means it has hung up. Costs a system call, not a round trip."""
-    readable, _, _ = select.select([connection.fileno()], [], [], 0)
-    if readable:
+    """An idle server says nothing, so a readable socket means it has hung up. Costs a system call, not a round trip.
+
+    It is closed here because libpq itself has noticed nothing: the pool would take it back and offer it again.
+    """
+    poll = select.poll()  # not select.select, which refuses descriptors from 1024 on
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await connection.close()
         raise psycopg.OperationalError("the server closed the connection")
 
 

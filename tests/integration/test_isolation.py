@@ -128,3 +128,18 @@ async def test_a_busy_pool_says_so(database):
             async with db.tenant(BIRCH):
                 pass
     await db.close()
+
+
+async def test_connections_that_the_server_ended_are_replaced_at_once(database, db):
+    async with db.tenant(ACORN) as tx:
+        assert await products_seen(tx)
+    admin = await psycopg.AsyncConnection.connect(database.admin, autocommit=True)
+    async with admin:
+        ended = await (await admin.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'stoa_app'"
+        )).fetchone()  # fmt: skip
+        assert ended[0] > 0
+        while await (await admin.execute("SELECT FROM pg_stat_activity WHERE usename = 'stoa_app'")).fetchall():
+            pass
+    async with db.tenant(BIRCH) as tx:
+        assert await products_seen(tx) == [{"store_id": BIRCH}]
