@@ -19,7 +19,6 @@ from edge_renderer.themes import Theme, ThemeLibrary
 __all__ = ["RenderError", "RenderLimitError", "RenderLimits", "Rendered", "Renderer"]
 
 _HTML = "text/html; charset=utf-8"
-_XML = "application/xml; charset=utf-8"
 _NO_PARAMS = {"q": None, "page": None, "sort_by": None, "variant": None}
 _THEME_FAULTS = (
     TemplateError,
@@ -76,8 +75,7 @@ class Renderer:
         state = self._state(theme, tenant.currency, tenant.locale, part_tags)
         state.tags.update(part_tags.get("shop", ()))
         body = self._run(theme, name, data, state)
-        content_type = _XML if name.endswith(".xml") else _HTML
-        return Rendered(snapshot.status, content_type, body, frozenset(state.tags))
+        return Rendered(snapshot.status, _HTML, body, frozenset(state.tags))
 
     def render_unavailable(self, tenant: Tenant | None) -> bytes:
         """The page for "we cannot answer now": no data, no assets, so nothing else has to work for it to look right."""
@@ -114,12 +112,11 @@ def _choose(page: Page | None, snapshot: Snapshot) -> tuple[str, dict[str, Any]]
         if "cart" not in snapshot.parts:
             raise RenderError("a snapshot without page needs the part cart or missing")
         return "templates/cart.html", {"kind": "cart", "path": "/cart", "url": "/cart", "params": {}}
-    if page.format not in {PageFormat.HTML, PageFormat.XML}:
+    if page.format is not PageFormat.HTML:
         raise RenderError(f"themes make no {page.format} of a {page.kind}")
-    suffix = "xml" if page.format is PageFormat.XML else "html"
     params = {**_NO_PARAMS, **dict(page.params)}
     view = {"kind": str(page.kind), "path": page.path, "url": page.url, "params": params}
-    return f"templates/{page.kind}.{suffix}", view
+    return f"templates/{page.kind}.html", view
 
 
 def _navigation(theme: Theme, shop: Any) -> dict[str, Any]:

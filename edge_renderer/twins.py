@@ -1,4 +1,5 @@
-"""The JSON twins of pages, robots.txt, and JSON's "no such page": made from a snapshot's parts, without a theme.
+"""The JSON twins of pages, robots.txt, the sitemap, and JSON's "no such page": made from a snapshot's parts, without a
+theme.
 
 Two notations: the AJAX one (`.js`, integer cents) and the admin one (`.json`, decimal strings). Field by field in
 twin_fields.py; here is which part makes which answer, and that an answer carries the tags of every part it used.
@@ -6,6 +7,7 @@ twin_fields.py; here is which part makes which answer, and that an answer carrie
 
 import json
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any
 
 from contracts.page import Page, PageFormat, PageKind
@@ -24,6 +26,7 @@ from edge_renderer.twin_fields import (
 
 JSON_TYPE = "application/json; charset=utf-8"
 TEXT_TYPE = "text/plain; charset=utf-8"
+XML_TYPE = "application/xml; charset=utf-8"
 _DEFAULT_SUGGESTIONS = 10
 
 
@@ -42,7 +45,7 @@ class _Parts:
 
 def is_twin(page: Page) -> bool:
     """Whether a theme has no say in it."""
-    return page.format not in {PageFormat.HTML, PageFormat.XML}
+    return page.format is not PageFormat.HTML
 
 
 def render_twin(tenant: Tenant, page: Page, snapshot: Snapshot) -> Rendered:
@@ -54,6 +57,9 @@ def render_twin(tenant: Tenant, page: Page, snapshot: Snapshot) -> Rendered:
             return _missing(page, snapshot.status, parts)
         if page.kind is PageKind.ROBOTS:
             return Rendered(200, TEXT_TYPE, _robots(shop_url).encode(), frozenset(parts.tags))
+        if page.kind is PageKind.SITEMAP:
+            sitemap = _sitemap(parts["sitemap"]["urls"], shop_url)
+            return Rendered(200, XML_TYPE, sitemap.encode("utf-8", "replace"), frozenset(parts.tags))
         answer = _MAKERS[page.kind, page.format](tenant, page, parts, shop_url)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise PageFailed(f"the snapshot of {page.url} lacks something: {type(error).__name__}: {error}") from error
@@ -66,7 +72,7 @@ def encode_json(answer: Any) -> bytes:
 
 def _missing(page: Page, status: int, parts: _Parts) -> Rendered:
     parts["missing"]
-    if page.format is PageFormat.TEXT:
+    if page.format in {PageFormat.TEXT, PageFormat.XML}:
         return Rendered(status, TEXT_TYPE, b"There is nothing here.\n", frozenset(parts.tags))
     text = "This shop is closed." if status == 410 else "There is no such page in this shop."
     message = "Gone" if status == 410 else "Not Found"
@@ -77,6 +83,20 @@ def _missing(page: Page, status: int, parts: _Parts) -> Rendered:
 def _robots(shop_url: str) -> str:
     refused = "".join(f"Disallow: {path}\n" for path in ("/cart", "/checkout", "/orders", "/account", "/search"))
     return f"User-agent: *\n{refused}\nSitemap: {shop_url}/sitemap.xml\n"
+
+
+def _sitemap(urls: list[dict[str, Any]], shop_url: str) -> str:
+    """Not a theme's work: with a big shop's 50,000 addresses no theme would stay within its limits."""
+    start = escape(shop_url)
+    lines = (f"<url><loc>{start}{escape(url['path'])}</loc>{_last_change(url)}</url>\n" for url in urls)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+        f"{''.join(lines)}</urlset>\n"
+    )
+
+
+def _last_change(url: dict[str, Any]) -> str:
+    return f"<lastmod>{escape(url['updated_at'])}</lastmod>" if url["updated_at"] else ""
 
 
 def _product_js(tenant: Tenant, page: Page, parts: _Parts, shop_url: str) -> Any:

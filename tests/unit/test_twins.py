@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -203,6 +204,30 @@ def test_a_missing_product_is_said_in_json(status: int, message: str) -> None:
     assert keys.listing_tag(ACORN_ID) in rendered.tags
 
 
+def test_the_sitemap_names_every_page_at_the_stored_host() -> None:
+    urls = [
+        {"path": "/products/salt-&-stone", "updated_at": "2026-03-02T09:00:00+00:00"},
+        {"path": "/", "updated_at": ""},
+    ]
+    parts = {"shop": snapshots.shop_part(), "sitemap": Part({"urls": urls}, (keys.listing_tag(ACORN_ID),))}
+    made = render_twin(snapshots.tenant(), page_of("/sitemap.xml"), Snapshot(parts=parts))
+    assert made.content_type == "application/xml; charset=utf-8"
+    assert made.tags == {keys.shop_tag(ACORN_ID), keys.listing_tag(ACORN_ID)}
+    root = ElementTree.fromstring(made.body)
+    texts = ["".join(url.itertext()) for url in root]
+    assert texts == [
+        "https://acorn.example.com/products/salt-&-stone2026-03-02T09:00:00+00:00",
+        "https://acorn.example.com/",
+    ]
+
+
+def test_a_shop_with_as_many_pages_as_a_sitemap_may_have_gets_one() -> None:
+    urls = [{"path": f"/products/thing-{number}", "updated_at": "2026-03-02T09:00:00"} for number in range(50_000)]
+    parts = {"shop": snapshots.shop_part(), "sitemap": Part({"urls": urls})}
+    made = render_twin(snapshots.tenant(), page_of("/sitemap.xml"), Snapshot(parts=parts))
+    assert made.body.count(b"<loc>") == 50_000
+
+
 def test_robots_are_told_the_sitemap_of_the_stored_host() -> None:
     rendered = render_twin(snapshots.tenant("acorn"), page_of("/robots.txt"), snapshot_of("/robots.txt"))
     text = rendered.body.decode()
@@ -221,6 +246,6 @@ def test_a_snapshot_without_the_promised_fields_is_a_failed_page_not_half_an_ans
 
 def test_every_page_is_either_a_themes_or_a_twin() -> None:
     assert not is_twin(Page(PageKind.HOME))
-    assert not is_twin(Page(PageKind.SITEMAP, PageFormat.XML))
+    assert is_twin(Page(PageKind.SITEMAP, PageFormat.XML))
     assert is_twin(Page(PageKind.ROBOTS, PageFormat.TEXT))
     assert is_twin(Page(PageKind.PRODUCT, PageFormat.JS, "x"))
