@@ -142,23 +142,44 @@ class Supervisor:
         return ServerNotReadyError(f"{program.name} {what}. The end of its log, {path}:\n{lines}")
 
     async def _keep_running(self, running: _Running) -> None:
-        name = running.program.name
+        """For ever: nothing that goes wrong here (a full disk, no more processes) may leave a program dead."""
         while True:
             await _ended(running.process)
             up_seconds = self._clock() - running.started_at
             end_session(running.process.pid)  # what it started itself, like the work-horse of a killed rq worker
-            running.pause_seconds = next_pause_seconds(running.pause_seconds, up_seconds)
-            how = _how_it_ended(running.process)
-            self._say(
-                f"{name} ended after {up_seconds:.0f} s ({how}); starting it again in {running.pause_seconds:g} s"
-            )
-            await asyncio.sleep(running.pause_seconds)
-            running.process = self._spawn(running.program)
-            running.started_at = self._clock()
-            self._changed()
-            with contextlib.suppress(ServerNotReadyError):  # if it ended, the next round sees to it
+            problem = f"ended after {up_seconds:.0f} s ({_how_it_ended(running.process)})"
+            while problem:
+                running.pause_seconds = next_pause_seconds(running.pause_seconds, up_seconds)
+                self._say(f"{running.program.name} {problem}; starting it again in {running.pause_seconds:g} s")
+                await asyncio.sleep(running.pause_seconds)
+                up_seconds = 0
+                problem = self._start_again(running)
+            await self._tell_of_new_pid(running)
+            with contextlib.suppress(OSError, StandaloneError):  # if it ended, the next round sees to it
                 await self._wait_until_ready(running)
-                self._say(f"{name} is back after {self._clock() - running.started_at:.1f} s")
+                self._say(f"{running.program.name} is back after {self._clock() - running.started_at:.1f} s")
+
+    def _start_again(self, running: _Running) -> str:
+        """Empty, or why it could not be started."""
+        try:
+            running.process = self._spawn(running.program)
+        except (OSError, StandaloneError) as error:
+            return f"could not be started ({error})"
+        running.started_at = self._clock()
+        return ""
+
+    async def _tell_of_new_pid(self, running: _Running) -> None:
+        """Until it is written down, or the program has ended and has no pid to tell of."""
+        pause_seconds = 0.0
+        while running.process.poll() is None:
+            try:
+                self._changed()
+            except (OSError, StandaloneError) as error:
+                pause_seconds = next_pause_seconds(pause_seconds, 0)
+                self._say(f"{running.program.name} has a new pid that could not be written down ({error})")
+            else:
+                return
+            await asyncio.sleep(pause_seconds)
 
     async def _end(self, running: _Running) -> None:
         process = running.process

@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from standalone.command import Command, spawn
-from standalone.errors import ServerNotReadyError
+from standalone.errors import ServerNotReadyError, StandaloneError
 from standalone.leftovers import PidFile
 from standalone.logs import LOG_BYTES, open_log
 from standalone.processes import LONG_ENOUGH_SECONDS, Program, Supervisor, next_pause_seconds
@@ -82,6 +84,51 @@ async def test_a_dead_child_is_started_again_and_a_line_says_so(watched: Watched
     (second,) = watched.supervisor.pids()["sleepers"]
     assert second != first
     assert "one ended after 0 s (signal SIGKILL); starting it again in 0.2 s" in watched.lines[0]
+
+
+async def test_a_start_that_fails_is_tried_again_after_a_longer_pause(watched: Watched) -> None:
+    refusals = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), StandaloneError("no room for a cluster")]
+    ready = program("one", SLEEPER, watched.folder)
+    starts = 0
+
+    def prepare() -> None:
+        nonlocal starts
+        starts += 1
+        if starts > 1 and refusals:
+            raise refusals.pop(0)
+        ready.prepare()
+
+    await watched.supervisor.start([replace(ready, prepare=prepare)])
+    (first,) = watched.supervisor.pids()["sleepers"]
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: any("one is back" in line for line in watched.lines))
+    assert watched.supervisor.pids()["sleepers"] != [first]
+    assert "No space left on device" in watched.lines[1]
+    assert "starting it again in 0.4 s" in watched.lines[1]
+    assert "no room for a cluster" in watched.lines[2]
+    assert "starting it again in 0.8 s" in watched.lines[2]
+
+
+async def test_a_new_pid_that_cannot_be_written_down_is_told_again_and_the_program_goes_on(tmp_path: Path) -> None:
+    lines: list[str] = []
+    told: list[int] = []
+    refusals = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
+
+    def changed() -> None:
+        if told and refusals:
+            raise refusals.pop()
+        told.extend(supervisor.pids().get("sleepers", []))
+
+    supervisor = Supervisor(tmp_path, lines.append, changed, stop_seconds=0.5)
+    try:
+        await supervisor.start([program("one", SLEEPER, tmp_path)])
+        os.kill(told[0], signal.SIGKILL)
+        await until(lambda: any("one is back" in line for line in lines))
+        assert [told[-1]] == supervisor.pids()["sleepers"]
+        assert len(told) == 2
+        assert "could not be written down ([Errno 28] No space left on device)" in lines[1]
+    finally:
+        await supervisor.stop()
 
 
 async def test_stop_ends_everything_even_what_ignores_being_asked(watched: Watched) -> None:
