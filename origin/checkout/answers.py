@@ -17,6 +17,7 @@ class AnswerKind(StrEnum):
     IN_PROGRESS = "in-progress"
     KEY_REUSED = "key-reused"
     CART_EMPTY = "cart-empty"
+    CART_TAKEN = "cart-taken"
 
 
 _STATUS = {
@@ -31,16 +32,18 @@ _STATUS = {
     AnswerKind.IN_PROGRESS: 409,
     AnswerKind.KEY_REUSED: 422,
     AnswerKind.CART_EMPTY: 422,
+    AnswerKind.CART_TAKEN: 409,
 }
 _TITLES = {
     AnswerKind.DECLINED: "Payment declined",
     AnswerKind.EXPIRED: "Payment not completed",
-    AnswerKind.REFUNDED: "Sold out, payment returned",
+    AnswerKind.REFUNDED: "Too late, payment returned",
     AnswerKind.STOCK_GONE: "Not enough stock",
     AnswerKind.PRICE_CHANGED: "Price changed",
     AnswerKind.IN_PROGRESS: "Still in progress",
     AnswerKind.KEY_REUSED: "Idempotency key already used",
     AnswerKind.CART_EMPTY: "Cart is empty",
+    AnswerKind.CART_TAKEN: "Cart is already being ordered",
 }
 
 
@@ -79,6 +82,12 @@ class Answer:
 
 def processing(attempt_id: int) -> Answer:
     return Answer(AnswerKind.PROCESSING, "The payment is being confirmed.", attempt_id=attempt_id)
+
+
+def cart_taken(attempt_id: int | None) -> Answer:
+    """`attempt_id`: the submission that has it."""
+    detail = "This cart is already being ordered from another page; see there how it stands, or try again in a second."
+    return Answer(AnswerKind.CART_TAKEN, detail, attempt_id=attempt_id)
 
 
 IN_PROGRESS = Answer(AnswerKind.IN_PROGRESS, "This submission is still being worked on; ask again in a second.")

@@ -83,6 +83,18 @@ async def load(tx: Tx, store_id: StoreId, attempt_id: int, *, for_update: bool =
     return _attempt(row)
 
 
+async def with_cart(tx: Tx, store_id: StoreId, token: str, generation: str) -> Attempt | None:
+    """The attempt whose order has this filling of the cart, pending or placed."""
+    cursor = await tx.execute(
+        f"""SELECT {_COLUMNS} FROM checkout_attempt WHERE store_id = %(store_id)s AND order_id = (
+                SELECT id FROM sales_order WHERE store_id = %(store_id)s AND cart_token = %(token)s
+                AND cart_generation = %(generation)s AND state IN ('pending', 'placed'))""".encode(),
+        {"store_id": store_id, "token": token, "generation": generation},
+    )
+    row = await cursor.fetchone()
+    return _attempt(row) if row else None
+
+
 async def lease(tx: Tx, store_id: StoreId, attempt_id: int) -> bool:
     """Whether nobody else works on it; then it is the caller's for LEASE_SECONDS."""
     cursor = await tx.execute(
@@ -133,6 +145,13 @@ async def finish(tx: Tx, store_id: StoreId, attempt_id: int, answer: Answer, int
     """The answer is kept for as long as a client may ask again."""
     await reached(tx, store_id, attempt_id, "finished", intent_id=intent_id, answer=answer)
     await wake(tx, store_id, attempt_id, KEPT_SECONDS)
+
+
+async def refuse(tx: Tx, store_id: StoreId, attempt_id: int, answer: Answer) -> None:
+    """Finishes an attempt that reserved nothing, unless somebody took it over meanwhile and got further."""
+    attempt = await load(tx, store_id, attempt_id, for_update=True)
+    if attempt.recovery_point == "started":
+        await finish(tx, store_id, attempt_id, answer)
 
 
 async def release(tx: Tx, store_id: StoreId, attempt_id: int) -> None:

@@ -20,13 +20,13 @@ from origin.carts import Cart, Carts, line_key
 from origin.checkout import attempts, settling
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer, AnswerKind, processing
 from origin.checkout.attempts import Attempt
-from origin.checkout.reserving import Refused, reserve
+from origin.checkout.reserving import CartTaken, Refused, reserve
 from origin.checkout.settling import Rules
 from origin.checkout.submission import Submission
 from origin.db import Database, Tx
-from origin.errors import Invalid, NotFound, Unavailable
+from origin.errors import Conflict, Invalid, NotFound, Unavailable
 from origin.orders import placing
-from origin.payments import Charge, Outcome, Payments, Succeeded
+from origin.payments import Charge, Outcome, Payments, Succeeded, Unknown
 
 log = structlog.get_logger()
 
@@ -51,6 +51,15 @@ class _Terms:
     url: str
     name: str
     destination: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """Of one attempt: what is to be paid (None: nothing), and whether its stock may still be held for it."""
+
+    rules: Rules
+    charge: Charge | None
+    is_open: bool
 
 
 class Checkouts:
@@ -86,11 +95,11 @@ class Checkouts:
                 return CART_EMPTY
             await self.reserve(store_id, attempt.id, wanted, cart)
         except Refused as refusal:
-            if refusal.answer.kind == AnswerKind.CART_EMPTY:
+            if refusal.answer.kind in (AnswerKind.CART_EMPTY, AnswerKind.CART_TAKEN):
                 await self._release(store_id, attempt.id)
             elif refusal.answer.kind != AnswerKind.IN_PROGRESS:
                 async with self._db.tenant(store_id) as tx:
-                    await attempts.finish(tx, store_id, attempt.id, refusal.answer)
+                    await attempts.refuse(tx, store_id, attempt.id, refusal.answer)
             return refusal.answer
         except (Invalid, Unavailable):
             await self._release(store_id, attempt.id)
@@ -98,19 +107,36 @@ class Checkouts:
         return None
 
     async def reserve(self, store_id: StoreId, attempt_id: int, wanted: Submission, cart: Cart) -> None:
-        """The second phase. Raises Refused when stock or price are not what the buyer saw."""
+        """The second phase. Raises Refused when stock or price are not what the buyer saw, or the cart is taken.
+
+        A buyer who came back from the bank's page, to pay in another way, has not ordered yet: that payment is ended.
+        """
 
         async def work(tx: Tx) -> None:
             await reserve(tx, store_id, attempt_id, wanted, cart, self._settings.reservation_seconds)
 
-        await self._in_transaction(store_id, work)
+        try:
+            await self._in_transaction(store_id, work)
+        except CartTaken as taken:
+            if taken.by is None or not await self._abandon(store_id, taken.by):
+                raise
+            await self._in_transaction(store_id, work)
+
+    async def _abandon(self, store_id: StoreId, attempt: Attempt) -> bool:
+        """Ends a payment that waits for the buyer; False when it does not, or turns out to be paid."""
+        if attempt.recovery_point != "requires_action" or attempt.intent_id is None:
+            return False
+        answer = await self.settle(store_id, attempt.id, await self._payments.cancel(attempt.intent_id))
+        return answer.kind in (AnswerKind.EXPIRED, AnswerKind.DECLINED)
 
     async def authorise(self, store_id: StoreId, attempt_id: int) -> Answer:
         """The third and fourth phase, from an attempt that has its stock. May be called again after any crash."""
-        rules, charge = await self._charge(store_id, attempt_id)
-        if charge is None:
-            return await self._place_free(store_id, attempt_id, rules)
-        return await self.settle(store_id, attempt_id, await self._payments.charge(charge))
+        bill = await self._bill(store_id, attempt_id)
+        if bill.charge is None:
+            return await self._place_free(store_id, attempt_id, bill.rules)
+        if not bill.is_open:
+            return await self.settle(store_id, attempt_id, Unknown("the time for this payment is over"))
+        return await self.settle(store_id, attempt_id, await self._payments.charge(bill.charge))
 
     async def settle(self, store_id: StoreId, attempt_id: int, outcome: Outcome) -> Answer:
         rules = await self._rules(store_id)
@@ -146,7 +172,7 @@ class Checkouts:
             return False
         store_id, attempt_id = StoreId(int(store)), int(attempt)
         with suppress(NotFound):
-            _, charge = await self._charge(store_id, attempt_id)
+            charge = await self.charge_of(store_id, attempt_id)
             if charge and charge.key == metadata.get("stoa_attempt"):
                 await self.settle(store_id, attempt_id, outcome)
                 return True
@@ -165,7 +191,7 @@ class Checkouts:
             }
         try:
             await self._carts.take_ordered(store_id, attempt.cart_token, attempt.cart_generation, ordered)
-        except Unavailable as error:
+        except (Unavailable, Conflict) as error:
             log.warning("cart not emptied yet", store_id=store_id, attempt_id=attempt_id, error=str(error))
 
     async def typed(self, store_id: StoreId, attempt_id: int) -> dict[str, Any]:
@@ -191,21 +217,25 @@ class Checkouts:
             raise NotFound("checkout")
         return attempt_id
 
-    async def _charge(self, store_id: StoreId, attempt_id: int) -> tuple[Rules, Charge | None]:
-        """From our rows alone, so that every process that asks for this attempt asks for the same. None: it is free."""
+    async def charge_of(self, store_id: StoreId, attempt_id: int) -> Charge | None:
+        """What an attempt asks of the provider; None when it is free. Raises NotFound for one without an order."""
+        return (await self._bill(store_id, attempt_id)).charge
+
+    async def _bill(self, store_id: StoreId, attempt_id: int) -> _Bill:
+        """From our rows alone, so that every process that asks for this attempt asks for the same."""
         async with self._db.tenant(store_id) as tx:
             terms = await _terms(tx, store_id, self._settings)
             attempt = await attempts.load(tx, store_id, attempt_id)
             if attempt.order_id is None:
                 raise NotFound("attempt")
             order = await placing.checkout_order(tx, store_id, attempt.order_id, 0)
-        rules = self._rules_at(terms.url)
+        rules, is_open = self._rules_at(terms.url), order.state == "pending"
         if order.total_minor == 0:
-            return rules, None
+            return _Bill(rules, None, is_open)
         key = payment_key(store_id, attempt_id, order.token)
         fee = order.total_minor * self._settings.application_fee_basis_points // 10_000 if terms.destination else 0
         address = order.shipping_address
-        return rules, Charge(
+        charge = Charge(
             key=key,
             amount_minor=order.total_minor,
             currency=order.currency,
@@ -217,10 +247,11 @@ class Checkouts:
             destination=terms.destination,
             fee_minor=fee,
         )
+        return _Bill(rules, charge, is_open)
 
     async def payment_key_of(self, store_id: StoreId, attempt_id: int) -> str | None:
         """None for an attempt that needs no payment."""
-        charge = (await self._charge(store_id, attempt_id))[1]
+        charge = await self.charge_of(store_id, attempt_id)
         return charge.key if charge else None
 
     async def _place_free(self, store_id: StoreId, attempt_id: int, rules: Rules) -> Answer:

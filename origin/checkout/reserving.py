@@ -6,12 +6,13 @@ from origin.cart.pricing import PricedCart
 from origin.cart.shopping import priced_in
 from origin.carts import Cart
 from origin.checkout import attempts, stock
-from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, Answer, AnswerKind
+from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, Answer, AnswerKind, cart_taken
+from origin.checkout.attempts import Attempt
 from origin.checkout.shipping import shipping_rate, total_minor
 from origin.checkout.stock import Shortage
 from origin.checkout.submission import Submission, missing_address
 from origin.db import Tx
-from origin.errors import Invalid, OriginError
+from origin.errors import Invalid, NotFound, OriginError
 from origin.orders.placing import NewOrder, insert_pending
 
 
@@ -23,13 +24,19 @@ class Refused(OriginError):
         self.answer = answer
 
 
+class CartTaken(Refused):
+    """This filling of the cart is an order already: `by` is its attempt, if that is still remembered."""
+
+    def __init__(self, by: Attempt | None) -> None:
+        super().__init__(cart_taken(by.id if by else None))
+        self.by = by
+
+
 async def reserve(
     tx: Tx, store_id: StoreId, attempt_id: int, wanted: Submission, cart: Cart, held_seconds: float
 ) -> None:
     """Raises Refused, or Invalid when an address or a payment method is missing."""
-    attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
-    if attempt.recovery_point != "started":
-        raise Refused(IN_PROGRESS)  # our lease had ended and somebody else went on
+    await _still_ours(tx, store_id, attempt_id)
     priced = await priced_in(tx, store_id, cart)
     _check(priced, wanted)
     rate = shipping_rate(priced)
@@ -45,13 +52,23 @@ async def reserve(
             cart=priced,
         ),
     )
-    await attempts.reached(
-        tx, store_id, attempt_id, "reserved", order_id=order_id, cart_generation=priced.cart.generation
-    )
+    if order_id is None:
+        raise CartTaken(await attempts.with_cart(tx, store_id, cart.token, cart.generation))
+    await attempts.reached(tx, store_id, attempt_id, "reserved", order_id=order_id, cart_generation=cart.generation)
     # The hot rows last: they stay locked until the commit that follows.
     shortage = await stock.reserve(tx, store_id, order_id, _tracked(priced), held_seconds)
     if shortage:
         raise Refused(_stock_gone(priced, shortage))
+
+
+async def _still_ours(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
+    """Our lease may have ended, and somebody else went on with the attempt or forgot it."""
+    try:
+        attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
+    except NotFound as error:
+        raise Refused(IN_PROGRESS) from error
+    if attempt.recovery_point != "started":
+        raise Refused(IN_PROGRESS)
 
 
 def _check(priced: PricedCart, wanted: Submission) -> None:

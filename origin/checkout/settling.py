@@ -45,6 +45,9 @@ async def settle(tx: Tx, store_id: StoreId, attempt_id: int, outcome: Outcome, r
             return await _succeeded(tx, store_id, attempt, order, outcome, rules)
         case _ if attempt.is_finished and attempt.answer:
             return attempt.answer
+        case _ if attempt.recovery_point == "authorised":
+            # Asked before the payment succeeded, told after: the money is on its way back, and stays so.
+            return processing(attempt_id)
         case Declined():
             return await _declined(tx, store_id, attempt, order, outcome)
         case RequiresAction():
@@ -90,7 +93,8 @@ async def refunded(tx: Tx, store_id: StoreId, attempt_id: int, intent_id: str, r
     await placing.record_refund(tx, store_id, order, attempt_id, intent_id)
     answer = Answer(
         AnswerKind.REFUNDED,
-        "The items sold out before your payment was confirmed. Your payment is being returned in full.",
+        "Your payment was confirmed too late: the items had sold out, or the cart had been ordered again. "
+        "It is being returned in full.",
         attempt_id=attempt_id,
     )
     await attempts.finish(tx, store_id, attempt_id, answer)
@@ -111,13 +115,23 @@ async def _succeeded(
         return processing(attempt.id)
     if order.state == "pending":
         await stock.sell(tx, store_id, order.id)
-    elif await stock.sell_late(tx, store_id, order.id):
+    elif not await _sell_late(tx, store_id, order):
         log.warning("late payment will be returned", store_id=store_id, order_id=order.id, intent=paid.intent_id)
         await placing.record_payment(tx, store_id, order, attempt.id, paid)
         await attempts.reached(tx, store_id, attempt.id, "authorised", intent_id=paid.intent_id)
         await attempts.wake(tx, store_id, attempt.id, LOOK_AGAIN_SECONDS)
         return None
     return await _place(tx, store_id, attempt, order, paid, rules)
+
+
+async def _sell_late(tx: Tx, store_id: StoreId, order: CheckoutOrder) -> bool:
+    """After the stock was given back: whether it is still there, and the buyer has not ordered the cart again since."""
+    if not await placing.reopen(tx, store_id, order.id):
+        return False
+    if await stock.sell_late(tx, store_id, order.id):
+        await placing.set_state(tx, store_id, order.id, order.state)
+        return False
+    return True
 
 
 async def _place(

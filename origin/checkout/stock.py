@@ -72,6 +72,7 @@ async def reserve(
 
 async def sell(tx: Tx, store_id: StoreId, order_id: int) -> None:
     """What was held has been paid. Does nothing the second time."""
+    await _lock_products(tx, store_id, order_id)
     pieces = await _turn(tx, store_id, order_id, "held", "sold")
     await _move(tx, store_id, pieces, to_available=0, to_reserved=-1)
     await stock_moved(tx, store_id, {piece.item_id for piece in pieces})
@@ -79,6 +80,7 @@ async def sell(tx: Tx, store_id: StoreId, order_id: int) -> None:
 
 async def release(tx: Tx, store_id: StoreId, order_id: int) -> None:
     """What was held can be bought by others. Does nothing the second time."""
+    await _lock_products(tx, store_id, order_id)
     pieces = await _turn(tx, store_id, order_id, "held", "released")
     await _move(tx, store_id, pieces, to_available=1, to_reserved=-1)
     await stock_moved(tx, store_id, {piece.item_id for piece in pieces})
@@ -86,6 +88,7 @@ async def release(tx: Tx, store_id: StoreId, order_id: int) -> None:
 
 async def sell_late(tx: Tx, store_id: StoreId, order_id: int) -> Shortage | None:
     """The money came after the stock had been released: sold if it is still there, all or nothing."""
+    await _lock_products(tx, store_id, order_id)
     cursor = await tx.execute(
         """SELECT inventory_item_id AS item_id, sum(quantity)::bigint AS quantity FROM reservation
            WHERE store_id = %s AND order_id = %s AND state = 'released' GROUP BY 1""",
@@ -114,6 +117,20 @@ async def hold_longer(tx: Tx, store_id: StoreId, order_id: int, seconds: float) 
         """UPDATE reservation SET expires_at = greatest(expires_at, created_at + make_interval(secs => %s))
            WHERE store_id = %s AND order_id = %s AND state = 'held'""",
         [seconds, store_id, order_id],
+    )
+
+
+async def _lock_products(tx: Tx, store_id: StoreId, order_id: int) -> None:
+    """Products before levels, as everybody who writes the catalog locks them.
+
+    1. A merchant's change holds the product and wants its level; 2. a sale holds the level and wants the product, to
+    count what was sold: one of them would have to fail.
+    """
+    await tx.execute(
+        """SELECT id FROM product WHERE store_id = %(store_id)s AND id IN (
+               SELECT product_id FROM order_line WHERE store_id = %(store_id)s AND order_id = %(order_id)s)
+           ORDER BY id FOR NO KEY UPDATE""",
+        {"store_id": store_id, "order_id": order_id},
     )
 
 

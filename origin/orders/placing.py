@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from contracts.events import Topic
@@ -42,13 +43,19 @@ class CheckoutOrder:
     is_late: bool
 
 
-async def insert_pending(tx: Tx, store_id: StoreId, new: NewOrder) -> int:
+async def insert_pending(tx: Tx, store_id: StoreId, new: NewOrder) -> int | None:
+    """None when this filling of the cart is an order already, pending or placed: nothing was written.
+
+    1. A and B submit one cart; 2. A inserts its order; 3. B's insert waits for A's transaction, and then finds A's row.
+    """
     cart = new.cart
     cursor = await tx.execute(
         """INSERT INTO sales_order (store_id, token, email, phone, currency, subtotal_minor, shipping_minor,
                total_minor, total_grams, note, note_attributes, shipping_address, billing_address,
-               shipping_title, cart_token)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id""",
+               shipping_title, cart_token, cart_generation)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+           ON CONFLICT (store_id, cart_token, cart_generation) WHERE state IN ('pending', 'placed') DO NOTHING
+           RETURNING id""",
         [
             store_id,
             secrets.token_urlsafe(24),
@@ -65,10 +72,12 @@ async def insert_pending(tx: Tx, store_id: StoreId, new: NewOrder) -> int:
             Jsonb(new.address) if new.address else None,
             new.shipping_title,
             cart.cart.token,
+            cart.cart.generation or None,
         ],
     )
     row = await cursor.fetchone()
-    assert row is not None
+    if row is None:
+        return None
     await _insert_lines(tx, store_id, row["id"], cart)
     return int(row["id"])
 
@@ -122,6 +131,16 @@ async def set_state(tx: Tx, store_id: StoreId, order_id: int, state: str) -> Non
         "UPDATE sales_order SET state = %s, updated_at = now() WHERE store_id = %s AND id = %s",
         [state, store_id, order_id],
     )
+
+
+async def reopen(tx: Tx, store_id: StoreId, order_id: int) -> bool:
+    """Pending again, after it had expired. False when its cart has become another order since."""
+    try:
+        async with tx.transaction():
+            await set_state(tx, store_id, order_id, "pending")
+    except UniqueViolation:
+        return False
+    return True
 
 
 async def record_payment(

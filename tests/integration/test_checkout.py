@@ -9,40 +9,10 @@ from origin.cart.shopping import Shopping
 from origin.carts import Cart
 from origin.checkout import attempts
 from origin.checkout.answers import AnswerKind
-from origin.checkout.submission import read_submission
 from origin.errors import Invalid
 from origin.payments import Payments
-from tests.fixtures.checkout import ADDRESS, add_variant, levels, rows
-
-ATTEMPTS = "SELECT * FROM checkout_attempt WHERE store_id = %s ORDER BY id"
-ORDERS = "SELECT state, number, total_minor FROM sales_order WHERE store_id = %s ORDER BY id"
-
-
-async def fill(till, shop, variant_id=None, quantity=1):
-    wish = Wish(variant_id or shop.cup, quantity)
-    return (await Shopping(till.db, till.carts).add(shop.id, None, [wish])).priced.cart.token
-
-
-def submission(token, card="pm_card_visa", **more):
-    fields = {"email": "Ada@example.com", "shipping_address": ADDRESS, "payment_method": card}
-    return read_submission(fields | more, token)
-
-
-async def buy(till, shop, key="key-1", card="pm_card_visa", variant_id=None, quantity=1, **more):
-    token = await fill(till, shop, variant_id, quantity)
-    return await till.checkouts.submit(shop.id, key, submission(token, card, **more))
-
-
-async def make_due(till, shop, seconds=0):
-    """As if so much time had gone by: leases are over, deadlines due, orders older."""
-    await rows(till.db, shop.id, "UPDATE deadline SET due_at = now() WHERE store_id = %s RETURNING 1")
-    await rows(till.db, shop.id, "UPDATE checkout_attempt SET locked_until = now() WHERE store_id = %s RETURNING 1")
-    if seconds:
-        async with till.db.tenant(shop.id) as tx:
-            await tx.execute(
-                "UPDATE sales_order SET created_at = created_at - make_interval(secs => %s) WHERE store_id = %s",
-                [seconds, shop.id],
-            )
+from tests.fixtures.buying import ATTEMPTS, ORDERS, buy, fill, late_success, make_due, reserve, submission
+from tests.fixtures.checkout import add_variant, levels, rows
 
 
 async def test_a_paid_order_is_placed_and_told(till, shops, sandbox):
@@ -159,16 +129,6 @@ async def test_lines_are_sold_all_or_not_at_all(till, shops):
     assert await rows(till.db, acorn.id, ORDERS) == []
 
 
-async def reserve(till, shop, wanted, key="key"):
-    """The first two phases, as a process does that dies then."""
-    async with till.db.tenant(shop.id) as tx:
-        attempt, is_ours = await attempts.claim(tx, shop.id, key, wanted)
-    assert is_ours
-    cart = await till.carts.read(shop.id, wanted.cart_token)
-    await till.checkouts.reserve(shop.id, attempt.id, wanted, cart)
-    return attempt.id
-
-
 async def test_the_completer_goes_on_where_a_process_died_after_reserving(till, shops, sandbox):
     acorn, birch = shops
     wanted = submission(await fill(till, acorn, quantity=2))
@@ -189,7 +149,7 @@ async def test_a_charge_whose_process_died_before_it_was_written_down_is_found(t
     acorn, _ = shops
     wanted = submission(await fill(till, acorn))
     attempt = await reserve(till, acorn, wanted)
-    _, charge = await till.checkouts._charge(acorn.id, attempt)
+    charge = await till.checkouts.charge_of(acorn.id, attempt)
     await till.payments.charge(charge)
     await make_due(till, acorn)
     await till.completer.run_once()
@@ -243,17 +203,6 @@ async def test_nothing_new_is_charged_after_the_time_is_up(till, shops, sandbox)
     assert await levels(till.db, acorn.id, acorn.cup) == (5, 0, 0)
     assert await sandbox.intents() == []
     assert (await till.checkouts.submit(acorn.id, "key", wanted)).kind == AnswerKind.EXPIRED
-
-
-async def late_success(till, shop):
-    """The provider was away until the stock had been given back; then it turns out that it had charged."""
-    wanted = submission(await fill(till, shop, quantity=5))
-    attempt = await reserve(till, shop, wanted)
-    _, charge = await till.checkouts._charge(shop.id, attempt)
-    await till.payments.charge(charge)
-    await till.checkouts.give_up(shop.id, attempt)
-    assert await levels(till.db, shop.id, shop.cup) == (5, 0, 0)
-    return wanted
 
 
 async def test_a_late_success_is_an_order_if_the_goods_are_still_there(till, shops):
