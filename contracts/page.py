@@ -123,7 +123,8 @@ def _price(text: str) -> str | None:
 
 
 def _words(text: str) -> str | None:
-    return " ".join(text.split())[:MAX_QUERY_TEXT].strip() or None
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())[:MAX_QUERY_TEXT].strip() or None
 
 
 _Check = Callable[[str], str | None]

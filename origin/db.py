@@ -40,10 +40,14 @@ class Database:
         await self._router.close()
 
     @asynccontextmanager
-    async def tenant(self, store_id: StoreId) -> AsyncIterator[Tx]:
-        """A transaction that sees one tenant. Commits at the end of the block, rolls back on any exception."""
+    async def tenant(self, store_id: StoreId, *, is_snapshot: bool = False) -> AsyncIterator[Tx]:
+        """A transaction that sees one tenant. Commits at the end of the block, rolls back on any exception.
+
+        `is_snapshot`: it only reads, and all its statements see one state of the shop.
+        """
+        mode = " ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_snapshot else ""
         async with _connection(self._app) as connection:
-            await connection.execute(f"BEGIN; SET LOCAL app.store_id = '{int(store_id)}'".encode())
+            await connection.execute(f"BEGIN{mode}; SET LOCAL app.store_id = '{int(store_id)}'".encode())
             yield connection
             await connection.execute("COMMIT")
 

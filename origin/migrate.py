@@ -6,6 +6,8 @@ transaction; files named *_pre_* come before the new code is rolled out, *_post_
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 PROGRAM_ROLES = ("stoa_app", "stoa_router", "stoa_relay")
 LOGIN_ROLES = ("stoa_owner", *PROGRAM_ROLES)
 _LOCK_ID = 0x53544F41  # "STOA"
+LOCK_WAIT_MS = 1000
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -31,15 +34,16 @@ async def migrate(admin_url: str, role_passwords: dict[str, str]) -> list[str]:
     applied.
     """
     try:
-        connection = await psycopg.AsyncConnection.connect(admin_url, autocommit=True, connect_timeout=5)
+        async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True, connect_timeout=5) as connection:
+            await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK_ID])
+            await _ensure_roles(connection, role_passwords)
+            applied = await _apply_files(connection)
+            await _isolate(connection)
+            return applied
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MisconfiguredError(f"this database user may not do what a migration needs: {error}") from error
     except psycopg.OperationalError as error:
-        raise Unavailable(f"cannot connect to the database: {error}") from error
-    async with connection:
-        await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK_ID])
-        await _ensure_roles(connection, role_passwords)
-        applied = await _apply_files(connection)
-        await _isolate(connection)
-        return applied
+        raise Unavailable(f"cannot work with the database: {error}") from error
 
 
 async def _ensure_roles(connection: Connection, role_passwords: dict[str, str]) -> None:
@@ -96,22 +100,46 @@ async def _apply_files(connection: Connection) -> list[str]:
 
 
 async def _apply(connection: Connection, name: str, text: str, digest: str) -> None:
-    async with connection.transaction():
-        await connection.execute("SET LOCAL ROLE stoa_owner")
+    async with _as_owner(connection):
         await connection.execute(text.encode())
         await connection.execute("RESET ROLE")
         await connection.execute("INSERT INTO migration (name, sha256) VALUES (%s, %s)", [name, digest])
 
 
-async def _isolate(connection: Connection) -> None:
+@asynccontextmanager
+async def _as_owner(connection: Connection) -> AsyncIterator[None]:
+    """A transaction as stoa_owner that gives up rather than let the shops queue behind its wait for a lock."""
     async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_MS}ms'".encode())
         await connection.execute("SET LOCAL ROLE stoa_owner")
-        for table in TENANT_TABLES:
+        yield
+
+
+async def _isolate(connection: Connection) -> None:
+    """Only what is not isolated yet is touched: ALTER TABLE waits for every reader, and readers wait behind it."""
+    cursor = await connection.execute(
+        """SELECT relname FROM pg_class
+           LEFT JOIN pg_policy ON polrelid = pg_class.oid AND polname = 'tenant'
+           WHERE relname = ANY(%s) AND relnamespace = 'public'::regnamespace
+             AND NOT (relrowsecurity AND relforcerowsecurity AND polname IS NOT NULL)""",
+        [list(TENANT_TABLES)],
+    )
+    for (table,) in await cursor.fetchall():
+        async with _as_owner(connection):
             await connection.execute(isolation_sql(table).encode())
+    async with _as_owner(connection):
         await connection.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO stoa_app")
         await connection.execute("GRANT SELECT ON product TO stoa_search")
-        await connection.execute("RESET ROLE")
-        # Only this function may look past the policies, and it names the tenant itself.
-        await connection.execute("GRANT CREATE ON SCHEMA public TO stoa_search")
-        await connection.execute("ALTER FUNCTION search_products OWNER TO stoa_search")
-        await connection.execute("REVOKE CREATE ON SCHEMA public FROM stoa_search")
+    await _give_search_its_owner(connection)
+
+
+async def _give_search_its_owner(connection: Connection) -> None:
+    """Only this function may look past the policies, and it names the tenant itself."""
+    cursor = await connection.execute(
+        """SELECT FROM pg_proc WHERE proname = 'search_products' AND proowner = 'stoa_search'::regrole"""
+    )
+    if await cursor.fetchone() is None:
+        async with connection.transaction():
+            await connection.execute("GRANT CREATE ON SCHEMA public TO stoa_search")
+            await connection.execute("ALTER FUNCTION search_products OWNER TO stoa_search")
+            await connection.execute("REVOKE CREATE ON SCHEMA public FROM stoa_search")

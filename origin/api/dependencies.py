@@ -1,7 +1,6 @@
 """How a route asks for what it needs: the collaborators, the caller's grant, the shop an edge speaks for."""
 
 import base64
-import binascii
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -44,7 +43,7 @@ def _presented_token(request: Request) -> str | None:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, or not text
             return None
     return None
 

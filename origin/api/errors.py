@@ -80,15 +80,11 @@ def _meaning(error: OriginError) -> tuple[int, str | dict[str, list[str]]]:
             return 500, "An unexpected error occurred"
 
 
-async def _invalid_request(request: Request, error: RequestValidationError) -> Response:
-    """422 naming each field; 400 when the body is not JSON at all or lacks its root key."""
+async def _invalid_request(_request: Request, error: RequestValidationError) -> Response:
+    """422 naming each field; 400 when the body is not JSON at all."""
     details = error.errors()
     if any(detail["type"] == "json_invalid" for detail in details):
         return JSONResponse({"errors": "The request body is not valid JSON"}, 400)
-    roots = [detail for detail in details if detail["type"] == "missing" and len(detail["loc"]) <= 2]
-    if roots and request.method in {"POST", "PUT"}:
-        name = str(roots[0]["loc"][-1])
-        return JSONResponse({"errors": {name: "Required parameter missing or invalid"}}, 400)
     fields: dict[str, list[str]] = {}
     for detail in details:
         name = ".".join(str(step) for step in detail["loc"] if step not in {"body", "query", "path"})

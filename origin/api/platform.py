@@ -1,12 +1,15 @@
 """The platform API: whoever runs the installation creates, lists, suspends and closes shops with it."""
 
 import hmac
+import json
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import AfterValidator, EmailStr, Field
 
 from contracts.tenant import StoreId, StoreStatus
+from origin.api.admin.fields import MAX_ID, Input, Short, Text
 from origin.api.dependencies import Db, Origin
 from origin.api.errors import AdminError
 from origin.tenants import NewStore, Store, create_store, list_stores, set_status
@@ -22,18 +25,35 @@ def is_platform(request: Request, origin: Origin) -> None:
 router = APIRouter(prefix="/platform", tags=["platform"], dependencies=[Depends(is_platform)])
 
 
-class StoreRequest(BaseModel):
+MOST_SETTINGS_BYTES = 256 * 1024
+_UNSTORABLE = re.compile("[\ud800-\udfff]")
+
+
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    encoded = json.dumps(value)
+    if len(encoded) > MOST_SETTINGS_BYTES:
+        raise ValueError(f"must not be larger than {MOST_SETTINGS_BYTES // 1024} KB")
+    if _UNSTORABLE.search(json.dumps(value, ensure_ascii=False)) or "\\u0000" in encoded:
+        raise ValueError("must not have a null character or half a surrogate pair")
+    return value
+
+
+Object = Annotated[dict[str, Any], AfterValidator(_storable)]
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+class StoreRequest(Input):
     """A shop to create. Its first host is `subdomain` of the platform's domain."""
 
-    name: str
-    subdomain: str
-    currency: str = Field(examples=["EUR"])
-    locale: str = "en"
-    email: str | None = None
-    description: str = ""
-    theme: str = "agora"
-    settings: dict[str, Any] = Field(default_factory=dict, description="the theme's settings")
-    navigation: dict[str, Any] = Field(default_factory=dict, description="menus: main and footer")
+    name: Short
+    subdomain: Short
+    currency: Short = Field(examples=["EUR"])
+    locale: Short = "en"
+    email: EmailStr | None = None
+    description: Annotated[Text, Field(max_length=5000)] = ""
+    theme: Short = "agora"
+    settings: Object = Field(default_factory=dict, description="the theme's settings")
+    navigation: Object = Field(default_factory=dict, description="menus: main and footer")
 
 
 def shape(store: Store, url: str) -> dict[str, Any]:
@@ -65,18 +85,18 @@ async def index(
 
 
 @router.post("/stores/{store_id}/suspend")
-async def suspend(store_id: int, origin: Origin, db: Db) -> dict[str, Any]:
+async def suspend(store_id: Id, origin: Origin, db: Db) -> dict[str, Any]:
     """Shoppers and merchants are locked out until the shop is resumed; nothing is lost."""
     return await _change(store_id, StoreStatus.SUSPENDED, origin, db)
 
 
 @router.post("/stores/{store_id}/resume")
-async def resume(store_id: int, origin: Origin, db: Db) -> dict[str, Any]:
+async def resume(store_id: Id, origin: Origin, db: Db) -> dict[str, Any]:
     return await _change(store_id, StoreStatus.ACTIVE, origin, db)
 
 
 @router.post("/stores/{store_id}/close")
-async def close(store_id: int, origin: Origin, db: Db) -> dict[str, Any]:
+async def close(store_id: Id, origin: Origin, db: Db) -> dict[str, Any]:
     """For good: its pages answer 410 and its tokens stop working."""
     return await _change(store_id, StoreStatus.CLOSED, origin, db)
 

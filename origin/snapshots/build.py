@@ -4,7 +4,7 @@ from typing import Any
 
 from contracts import keys
 from contracts.page import Page, PageKind
-from contracts.snapshot import Part, Snapshot
+from contracts.snapshot import MAX_SNAPSHOT_BYTES, Part, Snapshot
 from contracts.tenant import StoreId
 from origin.db import Database, Tx
 from origin.settings import OriginSettings
@@ -15,11 +15,12 @@ from origin.snapshots.products import product_parts
 from origin.snapshots.shop import shop_part
 
 SITEMAP_URLS = 50_000  # the most one sitemap file may have (sitemaps.org)
+SITEMAP_BYTES = MAX_SNAPSHOT_BYTES // 2
 
 
 async def page_snapshot(db: Database, store_id: StoreId, page: Page, settings: OriginSettings) -> Snapshot:
     """One transaction, so one state of the shop. Raises NotFound if there is no such store."""
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, is_snapshot=True) as tx:
         shop = await shop_part(tx, store_id, settings)
         parts = await _parts(tx, store_id, page, shop.currency)
         if parts is None:
@@ -28,7 +29,7 @@ async def page_snapshot(db: Database, store_id: StoreId, page: Page, settings: O
 
 
 async def missing_snapshot(db: Database, store_id: StoreId, path: str, settings: OriginSettings) -> Snapshot:
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, is_snapshot=True) as tx:
         shop = await shop_part(tx, store_id, settings)
     return _missing(store_id, path, shop.part)
 
@@ -105,7 +106,12 @@ async def _sitemap(tx: Tx, store_id: StoreId) -> list[dict[str, str]]:
            LIMIT %(limit)s""",
         {"store": store_id, "limit": SITEMAP_URLS},
     )
-    return [
-        {"path": Page(PageKind(row["kind"]), handle=row["handle"]).path, "updated_at": row["updated_at"].isoformat()}
-        for row in await cursor.fetchall()
-    ]
+    urls: list[dict[str, str]] = []
+    room_bytes = SITEMAP_BYTES
+    for row in await cursor.fetchall():
+        path = Page(PageKind(row["kind"]), handle=row["handle"]).path
+        room_bytes -= len(path) + 60
+        if room_bytes < 0:
+            break
+        urls.append({"path": path, "updated_at": row["updated_at"].isoformat()})
+    return urls

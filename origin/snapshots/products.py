@@ -11,6 +11,8 @@ from origin.snapshots.cards import CARD_COLUMNS, VISIBLE, card, collection_url, 
 from origin.snapshots.html import plain_text, safe_html
 
 RELATED_CARDS = 4
+RELATED_CANDIDATES = 12
+FEED_DESCRIPTION_CHARACTERS = 20_000  # of each product: a feed of 250 has to fit into one snapshot
 
 _PRODUCT_COLUMNS = """
     product.id, product.title, product.handle, product.body_html, product.vendor, product.product_type, product.tags,
@@ -41,10 +43,10 @@ async def product_parts(tx: Tx, store_id: StoreId, handle: str) -> dict[str, Par
     """The parts `product` and `related`; None if shoppers may not see such a product."""
     cursor = await tx.execute(
         f"""SELECT {_PRODUCT_COLUMNS}, (SELECT json_agg(found) FROM (
-                SELECT collection.id, collection.title, collection.handle FROM collect
+                SELECT collection.id, collection.title, collection.handle, collection.published_at <= now() AS is_shown
+                FROM collect
                 JOIN collection ON collection.store_id = collect.store_id AND collection.id = collect.collection_id
                 WHERE collect.store_id = product.store_id AND collect.product_id = product.id
-                  AND collection.published_at <= now()
                 ORDER BY collection.id) AS found) AS collections
             FROM product WHERE product.store_id = %s AND product.handle = %s AND {VISIBLE}""".encode(),
         [store_id, handle],
@@ -53,23 +55,27 @@ async def product_parts(tx: Tx, store_id: StoreId, handle: str) -> dict[str, Par
     if row is None:
         return None
     collections = row["collections"] or []
+    # Those that are not shown yet too: the page changes when they are published.
     members = tuple(keys.collection_members_tag(store_id, collection["id"]) for collection in collections)
+    shown = [collection for collection in collections if collection["is_shown"]]
     data = whole_product(row)
     data["collections"] = [
-        {"title": collection["title"], "url": collection_url(collection["handle"])} for collection in collections
+        {"title": collection["title"], "url": collection_url(collection["handle"])} for collection in shown
     ]
-    related = await _related(tx, store_id, row["id"], [collection["id"] for collection in collections])
-    related_tags = tuple(keys.product_tag(store_id, item["id"]) for item in related)
+    related, related_tags = await _related(tx, store_id, row["id"], [collection["id"] for collection in shown])
     return {
         "product": Part(data, (keys.product_tag(store_id, row["id"]), *members)),
         "related": Part(related, (*related_tags, *members)),
     }
 
 
-async def _related(tx: Tx, store_id: StoreId, product_id: int, collection_ids: list[int]) -> list[dict[str, Any]]:
-    """Neighbours in the product's smallest collection, what can be bought first."""
+async def _related(
+    tx: Tx, store_id: StoreId, product_id: int, collection_ids: list[int]
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Neighbours in the product's smallest collection, what can be bought first; and the tags of all that were
+    considered, since any of them may be shown instead once it changes."""
     if not collection_ids:
-        return []
+        return [], ()
     cursor = await tx.execute(
         f"""WITH smallest AS (
                 SELECT collection_id FROM collect WHERE store_id = %(store)s AND collection_id = ANY(%(collections)s)
@@ -78,24 +84,28 @@ async def _related(tx: Tx, store_id: StoreId, product_id: int, collection_ids: l
                 SELECT product_id, (product_id <= %(product)s)::int AS is_before FROM collect
                 JOIN smallest USING (collection_id)
                 WHERE collect.store_id = %(store)s AND product_id <> %(product)s
-                ORDER BY is_before, product_id LIMIT 12
+                ORDER BY is_before, product_id LIMIT %(most)s
             )
-            SELECT {CARD_COLUMNS} FROM neighbours
+            SELECT {CARD_COLUMNS}, {VISIBLE} AS is_visible FROM neighbours
             JOIN product ON product.store_id = %(store)s AND product.id = neighbours.product_id
-            WHERE {VISIBLE}
-            ORDER BY product.availability = 'sold_out', is_before, product.id LIMIT %(limit)s""".encode(),
-        {"store": store_id, "collections": collection_ids, "product": product_id, "limit": RELATED_CARDS},
+            ORDER BY product.availability = 'sold_out', is_before, product.id""".encode(),
+        {"store": store_id, "collections": collection_ids, "product": product_id, "most": RELATED_CANDIDATES},
     )
-    return [card(row) for row in await cursor.fetchall()]
+    rows = await cursor.fetchall()
+    tags = tuple(keys.product_tag(store_id, row["id"]) for row in rows)
+    return [card(row) for row in rows if row["is_visible"]][:RELATED_CARDS], tags
 
 
 async def whole_products(tx: Tx, store_id: StoreId, product_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """In the order of `product_ids`."""
+    """In the order of `product_ids`; long descriptions are cut."""
     cursor = await tx.execute(
         f"SELECT {_PRODUCT_COLUMNS} FROM product WHERE product.store_id = %s AND product.id = ANY(%s)".encode(),
         [store_id, list(product_ids)],
     )
-    found = {row["id"]: whole_product(row) for row in await cursor.fetchall()}
+    found = {}
+    for row in await cursor.fetchall():
+        row["body_html"] = (row["body_html"] or "")[:FEED_DESCRIPTION_CHARACTERS]
+        found[row["id"]] = whole_product(row)
     return [found[product_id] for product_id in product_ids if product_id in found]
 
 

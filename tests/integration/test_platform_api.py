@@ -83,3 +83,34 @@ async def test_stores_are_listed_in_pages(origin, acorn, birch):
     first = (await origin.get("/platform/stores?limit=1", headers=BEARER)).json()["stores"]
     rest = (await origin.get(f"/platform/stores?after={first[0]['id']}", headers=BEARER)).json()["stores"]
     assert [store["id"] for store in first + rest] == [acorn.id, birch.id]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": "A\x00"}, "name"),
+        ({"name": "x" * 256}, "name"),
+        ({"email": "no\rmail"}, "email"),
+        ({"settings": {"a": "\x00"}}, "settings"),
+        ({"settings": {"a": "x" * 300_000}}, "settings"),
+        ({"currency": None}, "currency"),
+    ],
+)
+async def test_what_cannot_be_stored_is_named(origin, change, field):
+    answer = await origin.post("/platform/stores", json=NEW | change, headers=BEARER)
+    assert answer.status_code == 422
+    assert list(answer.json()["errors"]) == [field]
+
+
+async def test_every_missing_field_is_named(origin):
+    answer = await origin.post("/platform/stores", json={"name": "Acorn"}, headers=BEARER)
+    assert (answer.status_code, set(answer.json()["errors"])) == (422, {"subdomain", "currency"})
+
+
+async def test_broken_json_and_ids_without_end_are_told_apart_from_faults(origin):
+    broken = await origin.post("/platform/stores", content=b"{", headers=BEARER | {"Content-Type": "application/json"})
+    assert broken.status_code == 400
+    endless = await origin.post(f"/platform/stores/{'9' * 30}/suspend", headers=BEARER)
+    assert endless.status_code == 422
+    strange = await origin.get("/platform/stores", headers={"Authorization": b"Basic \xe9"})
+    assert strange.status_code == 401

@@ -88,3 +88,10 @@ async def test_no_id_is_a_four_byte_integer(admin):
 
 async def test_migrating_again_changes_nothing(database):
     assert await migrate(database.admin, {}) == []
+
+
+async def test_migrating_again_does_not_wait_for_a_long_read(database):
+    reader = await psycopg.AsyncConnection.connect(database.admin)
+    async with reader:
+        await reader.execute("SELECT count(*) FROM variant")  # and its transaction stays open
+        assert await migrate(database.admin, {}) == []

@@ -197,3 +197,27 @@ async def test_an_unchanged_snapshot_is_not_sent_again(origin, db, acorn):
     async with db.tenant(acorn.id) as tx:
         await tx.execute("UPDATE product SET title = 'New' WHERE store_id = %s", [acorn.id])
     assert (await origin.get(path, params={"target": "/products/cup"}, headers=INSIDE | again)).status_code == 200
+
+
+async def test_a_search_for_what_no_text_can_hold_finds_nothing(origin, db, acorn):
+    await stock(db, acorn)
+    assert (await snapshot(origin, acorn, "/search?q=%00%01")).parts["search"].data == {"query": "", "total": 0}
+
+
+async def test_a_collection_not_yet_published_is_not_shown_but_can_change_the_page(origin, db, acorn):
+    _, collection_id = await stock(db, acorn)
+    async with db.tenant(acorn.id) as tx:
+        await tx.execute("UPDATE collection SET published_at = NULL WHERE store_id = %s", [acorn.id])
+    found = await snapshot(origin, acorn, "/products/cup")
+    assert found.parts["product"].data["collections"] == []
+    assert f"t/{acorn.id}/collection/{collection_id}/members" in tags(found)
+
+
+async def test_a_neighbour_that_is_not_shown_can_change_the_related_products(origin, db, acorn):
+    await stock(db, acorn)
+    hidden_id, _ = await stock(db, acorn, title="Bowl", handle="bowl")
+    async with db.tenant(acorn.id) as tx:
+        await tx.execute("UPDATE product SET status = 'draft' WHERE store_id = %s AND id = %s", [acorn.id, hidden_id])
+    related = (await snapshot(origin, acorn, "/products/cup")).parts["related"]
+    assert related.data == []
+    assert f"t/{acorn.id}/product/{hidden_id}" in related.tags
