@@ -80,10 +80,17 @@ def store_of_tag(tag: str) -> StoreId | None:
 
 def page_key(tenant: Tenant, page: Page) -> str:
     """Names one cached page. Every free text in it is percent-encoded, so no value can forge another key."""
-    look = f"{quote(tenant.theme_version, safe='')}/{quote(tenant.locale, safe='')}/{tenant.currency}"
-    return (
-        f"p/{tenant.store_id}/{look}/{page.kind}.{page.format}/{quote(page.handle, safe='')}?{urlencode(page.params)}"
-    )
+    named = f"{page.kind}.{page.format}/{quote(page.handle, safe='')}?{urlencode(page.params)}"
+    return f"p/{tenant.store_id}/{_look(tenant)}/{named}"
+
+
+def missing_key(tenant: Tenant) -> str:
+    """Names the one cached answer to every path that names no page: a scan of made-up paths costs a shop one entry."""
+    return f"m/{tenant.store_id}/{_look(tenant)}"
+
+
+def _look(tenant: Tenant) -> str:
+    return f"{quote(tenant.theme_version, safe='')}/{quote(tenant.locale, safe='')}/{tenant.currency}"
 
 
 def host_key(host: str) -> str:

@@ -4,6 +4,8 @@ It takes a turn, asks the origin once, renders, and says with which tags the res
 tiers' business.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import quote
 
 from contracts.keys import file_tag
@@ -17,7 +19,6 @@ from edge_renderer.errors import PageFailed
 from edge_renderer.metrics import EdgeMetrics
 from edge_renderer.render import Rendered, Renderer, RenderError
 from edge_renderer.responses import file_headers, page_headers
-from edge_renderer.routes import NOWHERE
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.snapshots import FetchedSnapshot, OriginClient
 from edge_renderer.turns import Turns
@@ -26,6 +27,10 @@ from edge_renderer.twins import is_twin, render_twin
 _IMAGES = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/svg+xml", "image/x-icon"}
 )
+
+
+_Question = Callable[[str | None], Awaitable[FetchedSnapshot | None]]
+"""Asks the origin for a snapshot, unless it still has this ETag."""
 
 
 class PageMaker:
@@ -40,13 +45,11 @@ class PageMaker:
 
     async def page(self, tenant: Tenant, page: Page, previous: Entry | None) -> Built | NotModified:
         """Raises Overloaded, OriginUnavailable, or PageFailed when no page can be made of what came."""
-        async with self._turns.turn(tenant.store_id):
-            with self._metrics.fill_seconds.time():
-                fetched = await self._fetch(tenant.store_id, page, previous)
-                if fetched is None:
-                    return NotModified()
-                rendered = self.render(tenant, page, fetched.snapshot)
-                return self._built(rendered, fetched)
+        return await self._made(tenant, page, partial(self._origin.snapshot, tenant.store_id, page), previous)
+
+    async def missing(self, tenant: Tenant, previous: Entry | None) -> Built | NotModified:
+        """The shop's answer to every path that names nothing. Raises as `page` does."""
+        return await self._made(tenant, None, partial(self._origin.missing, tenant.store_id, "/"), previous)
 
     async def cart(self, tenant: Tenant, token: str) -> Rendered:
         """One shopper's cart page; for nobody else and never stored."""
@@ -76,11 +79,15 @@ class PageMaker:
             self._metrics.render_failures.inc()
             raise PageFailed(str(error)) from error
 
-    async def _fetch(self, store_id: StoreId, page: Page, previous: Entry | None) -> FetchedSnapshot | None:
-        etag = previous.snapshot_etag if previous is not None else None
-        if page is NOWHERE:
-            return await self._origin.missing(store_id, "/", etag)
-        return await self._origin.snapshot(store_id, page, etag)
+    async def _made(
+        self, tenant: Tenant, page: Page | None, ask: _Question, previous: Entry | None
+    ) -> Built | NotModified:
+        async with self._turns.turn(tenant.store_id):
+            with self._metrics.fill_seconds.time():
+                fetched = await ask(previous.snapshot_etag if previous is not None else None)
+                if fetched is None:
+                    return NotModified()
+                return self._built(self.render(tenant, page, fetched.snapshot), fetched)
 
     def _built(self, rendered: Rendered, fetched: FetchedSnapshot) -> Built:
         cdn_seconds = self._settings.edge_cdn_seconds if rendered.status in {200, 301} else 0

@@ -3,11 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from contracts.page import NoPage, Page, PageFormat, PageKind, Redirect, parse_target
-
-# No target parses to it (a handle has a letter at least): the one cached answer to every path that names nothing,
-# so that a scan of made-up paths costs a shop one page, not one a path.
-NOWHERE = Page(PageKind.STATIC, PageFormat.HTML, "")
+from contracts.page import NoPage, Page, Redirect, parse_target
 
 _FILE = re.compile(r"/files/([1-9]\d{0,15})/[\w.%~+@-]{1,255}", re.ASCII)
 _PASSED = re.compile(r"/(cart|checkout|orders|account)(\.js|\.json|/.*)?", re.ASCII)
@@ -35,11 +31,16 @@ class ThemeAsset:
     path: str
 
 
-Route = Page | Redirect | CartPage | Passed | UploadedFile | ThemeAsset
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """No page and nothing beside them, whatever it was called."""
+
+
+Route = Page | Redirect | CartPage | Passed | UploadedFile | ThemeAsset | Nowhere
 
 
 def route(target: str) -> Route:
-    """Raises BadTarget for a target that nothing can have; what names nothing is the page NOWHERE."""
+    """Raises BadTarget for a target that nothing can have; what names nothing is Nowhere."""
     try:
         return parse_target(target)
     except NoPage:
@@ -57,4 +58,4 @@ def _beside_pages(path: str) -> Route:
     file = _FILE.fullmatch(path)
     if file:
         return UploadedFile(int(file.group(1)))
-    return ThemeAsset(path) if path.startswith("/theme/") else NOWHERE
+    return ThemeAsset(path) if path.startswith("/theme/") else Nowhere()

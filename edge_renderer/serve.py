@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from contracts.keys import file_key, page_key, shop_tag
+from contracts.keys import file_key, missing_key, page_key, shop_tag
 from contracts.page import Page, Redirect
 from contracts.tenant import StoreStatus, Tenant
 from edge_renderer.answer import PRIVATE, Answer, secured
@@ -13,7 +13,7 @@ from edge_renderer.pages import PageMaker
 from edge_renderer.passthrough import METHODS, Passthrough
 from edge_renderer.request import Request
 from edge_renderer.responses import cache_status, moved, respond
-from edge_renderer.routes import NOWHERE, CartPage, Passed, ThemeAsset, UploadedFile, route
+from edge_renderer.routes import CartPage, Nowhere, Passed, ThemeAsset, UploadedFile, route
 from edge_renderer.tenants import Tenants
 from edge_renderer.theme_assets import ThemeAssets
 
@@ -69,13 +69,20 @@ class Shopfront:
             case UploadedFile(asset_id):
                 return await self._file(tenant, request, asset_id)
             case ThemeAsset(path):
-                return self._assets.answer(request, path) or await self._page(tenant, request, NOWHERE)
+                return self._assets.answer(request, path) or await self._missing(tenant, request)
+            case Nowhere():
+                return await self._missing(tenant, request)
             case _:
                 raise AssertionError(f"no answer for {found!r}")
 
     async def _page(self, tenant: Tenant, request: Request, page: Page) -> Answer:
         make = partial(self._pages.page, tenant, page)
         found = await self._tiers.get(page_key(tenant, page), tenant.store_id, make)
+        return respond(request, found.entry, cache_status(found))
+
+    async def _missing(self, tenant: Tenant, request: Request) -> Answer:
+        make = partial(self._pages.missing, tenant)
+        found = await self._tiers.get(missing_key(tenant), tenant.store_id, make)
         return respond(request, found.entry, cache_status(found))
 
     async def _cart(self, tenant: Tenant, request: Request) -> Answer:

@@ -56,6 +56,15 @@ def test_what_a_page_looks_like_is_in_its_key(tenant: Tenant, page: Page, text: 
     assert keys.page_key(replace(tenant, locale=text), page) != keys.page_key(tenant, page)
 
 
+@given(_TENANTS, _TENANTS, _PAGES)
+def test_the_answer_to_paths_that_name_nothing_is_one_a_shop_and_look_and_no_page(
+    one: Tenant, other: Tenant, page: Page
+) -> None:
+    is_same = _seen(one, page) == _seen(other, page)
+    assert (keys.missing_key(one) == keys.missing_key(other)) == is_same
+    assert keys.missing_key(one) != keys.page_key(other, page)
+
+
 @given(_TENANTS, _PAGES)
 def test_a_page_key_is_plain_ascii_without_spaces(tenant: Tenant, page: Page) -> None:
     key = keys.page_key(tenant, page)
