@@ -2,14 +2,20 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
 from compose_spec import PyCompose
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
+from standalone.command import free_port
 from standalone.settings_docs import DOCUMENT, settings_classes
+from standalone.wheels import valkey_program
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -78,10 +84,19 @@ def test_no_secret_has_a_default_and_a_missing_one_is_named() -> None:
 
 
 def test_an_edge_gets_no_address_of_the_database() -> None:
-    edges = [service for service in services().values() if program_of(service) == "edge_renderer"]
-    assert len(edges) == 2
-    for edge in edges:
+    assert len(edges()) == 2
+    for edge in edges():
         assert not [key for key in edge["environment"] if "DATABASE" in key or "STRIPE" in key]
+
+
+def edges() -> list[dict[str, Any]]:
+    return [service for service in services().values() if program_of(service) == "edge_renderer"]
+
+
+def test_an_edge_does_not_need_another_one_to_be_reached() -> None:
+    assert not [service for service in services().values() if "network_mode" in service]
+    ports = [edge["ports"] for edge in edges()]
+    assert len({str(port) for port in ports}) == len(ports)
 
 
 def test_the_valkeys_have_their_profiles() -> None:
@@ -90,6 +105,34 @@ def test_the_valkeys_have_their_profiles() -> None:
     assert "maxmemory-policy noeviction" in state
     assert "appendonly no" in cache
     assert "maxmemory-policy allkeys-lfu" in cache
+
+
+@pytest.mark.parametrize("name", ["state", "cache"])
+def test_a_valkey_is_started_by_the_images_entrypoint_and_hears_sigterm(name: str, tmp_path: Path) -> None:
+    """The service's own command, with an entrypoint that only becomes what it is given, as the image's does at last."""
+    entrypoint = tmp_path / "docker-entrypoint.sh"
+    entrypoint.write_text('#!/bin/sh\nexec "$@"\n')
+    entrypoint.chmod(0o755)
+    port = free_port()
+    shell, option, script = services()[name]["command"]
+    script = script.replace("$$", "$").replace("<<EOF\n", f"<<EOF\nport {port}\n").replace("/data", str(tmp_path))
+    path = f"{tmp_path}:{valkey_program().parent}:/usr/bin:/bin"
+    server = subprocess.Popen(
+        [shell, option, script],
+        env={"PATH": path, "SERVER_PASSWORD": "letters1"},
+        stdout=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    try:
+        client = redis.Redis(port=port, password="letters1", retry=Retry(ConstantBackoff(0.05), 200))
+        with client:
+            assert client.ping()
+            assert client.config_get("appendonly") == {"appendonly": "yes" if name == "state" else "no"}
+        server.terminate()
+        assert server.wait(10) == 0
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_the_image_copies_every_package_the_programs_import() -> None:
