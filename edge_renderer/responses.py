@@ -41,13 +41,14 @@ def cache_status(found: Found) -> bytes:
     detail = b"" if found.state is Standing.FRESH else b"; detail=" + str(found.state).encode()
     if found.source is Source.LOCAL:
         return b"stoa-l1; hit" + detail
-    kept = b"; stored" if found.held is not None else b""
-    collapsed = b"; collapsed" if found.is_coalesced else b""
+    kept = "; stored" if found.is_kept else ""
+    collapsed = "; collapsed" if found.is_coalesced else ""
+    local = f"stoa-l1; fwd={found.local_why}"
     if found.source is Source.SHARED:
-        return b"stoa-l2; hit" + detail + b", stoa-l1; fwd=uri-miss" + kept + collapsed
-    forwarded = b"fwd=stale; fwd-status=304" if found.state is Standing.REVALIDATED else b"fwd=uri-miss"
-    shared = b"; stored" if kept and found.entry.position is not None else b""
-    return b"stoa-l2; %s%s, stoa-l1; %s%s%s" % (forwarded, shared, forwarded, kept, collapsed)
+        return b"stoa-l2; hit%s, %s" % (detail, f"{local}{kept}{collapsed}".encode())
+    shared = "; stored" if kept and found.entry.position is not None else ""
+    status = "; fwd-status=304" if found.state is Standing.REVALIDATED else ""
+    return f"stoa-l2; fwd={found.shared_why}{status}{shared}, {local}{status}{kept}{collapsed}".encode()
 
 
 def respond(request: Request, entry: Entry, cache_status: bytes) -> Answer:

@@ -50,6 +50,16 @@ class Standing(StrEnum):
     """It should have been asked for, and the origin could not be reached."""
 
 
+class Why(StrEnum):
+    """Why a tier had to ask further, in the words of RFC 9211."""
+
+    MISS = "uri-miss"
+    STALE = "stale"
+    """It had the page, and could not prove that it is still true."""
+    BYPASS = "bypass"
+    """Without a lease nothing on the cache server can be proven, so it was not looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`held` is the entry's place in memory, for the hit path to keep; None if it is not kept."""
@@ -59,3 +69,10 @@ class Answer:
     state: Standing
     held: Held | None = None
     is_coalesced: bool = False
+    local_why: Why = Why.MISS
+    shared_why: Why = Why.MISS
+
+    @property
+    def is_kept(self) -> bool:
+        """False also for what was too large to be kept."""
+        return self.held is not None and self.held.node is not None

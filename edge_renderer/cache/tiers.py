@@ -25,7 +25,7 @@ from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry, build_entry
 from edge_renderer.cache.local import Held, LocalCache, OpenFill
-from edge_renderer.cache.made import Answer, Built, Fill, NotModified, Source, Standing
+from edge_renderer.cache.made import Answer, Built, Fill, NotModified, Source, Standing, Why
 from edge_renderer.cache.proof import Proof
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.single_flight import SingleFlight
@@ -162,16 +162,18 @@ class Tiers:
             held = self.local.get(key, started_at)
             making = _Making(key, store_id, fill, guard, started_at, position, held)
             try:
-                return _Outcome(await self._obtain(making), started_at)
+                answer = await self._obtain(making)
+                return _Outcome(replace(answer, local_why=Why.STALE if held else Why.MISS), started_at)
             except Exception as error:
                 self.counters.failed_fills += 1
                 log.warning("a page could not be made", key=key, error=repr(error))
                 raise
 
     async def _obtain(self, making: _Making) -> Answer:
-        shared = None
+        shared, why = None, Why.BYPASS
         if making.held is None or self._proof.has_lease():
             shared = await self._shared.get(making.key, making.store_id)
+            why = Why.MISS if shared is None else Why.STALE
         answer = await self._from_shared(making, shared)
         if answer is not None:
             return answer
@@ -179,7 +181,7 @@ class Tiers:
         if answer is not None:
             return answer
         previous = _newest(making.held.entry if making.held else None, shared)
-        return await self._from_origin(making, previous, token)
+        return replace(await self._from_origin(making, previous, token), shared_why=why)
 
     async def _from_shared(self, making: _Making, entry: Entry | None) -> Answer | None:
         if entry is None or not await self._proof.holds(entry):

@@ -15,7 +15,7 @@ from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry
 from edge_renderer.cache.local import LocalCache
-from edge_renderer.cache.made import Answer, Built, NotModified, Source, Standing
+from edge_renderer.cache.made import Answer, Built, NotModified, Source, Standing, Why
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.tiers import Tiers
 from edge_renderer.errors import OriginUnavailable
@@ -331,6 +331,25 @@ async def test_a_page_from_before_the_followers_memory_is_judged_by_the_state_se
     assert told(await late.get(ACORN)) == ("acorn 2", Source.FILL, Standing.FRESH)
     assert told(await late.get(BIRCH)) == ("birch 1", Source.SHARED, Standing.FRESH)
     assert late.counters.shared_stale == 1
+
+
+async def test_an_answer_says_why_each_tier_had_to_ask_further(world: World) -> None:
+    edge, other = await world.edge(), await world.edge()
+    first = await edge.get()
+    assert (first.local_why, first.shared_why, first.is_kept) == (Why.MISS, Why.MISS, True)
+    await edge.tiers.settle()
+    await world.change(ACORN, "acorn 2")
+    await world.all_hear()
+    world.clock.now += 1.0
+    await world.heartbeat()
+    after_a_purge = await edge.get()
+    assert (after_a_purge.local_why, after_a_purge.shared_why) == (Why.STALE, Why.STALE)
+    assert (await edge.get(BIRCH)).local_why is Why.MISS
+    await edge.tiers.settle()
+    assert ((await other.get()).source, (await other.get(BIRCH)).source) == (Source.SHARED, Source.SHARED)
+    world.clock.now += 10
+    after_a_lapse = await edge.get()
+    assert (after_a_lapse.local_why, after_a_lapse.shared_why) == (Why.STALE, Why.BYPASS)
 
 
 async def test_what_comes_from_the_cache_server_keeps_its_older_position(world: World) -> None:

@@ -8,10 +8,14 @@ import pytest
 
 from contracts.tenant import StoreId
 from edge_renderer.answer import Answer
+from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry, build_entry
+from edge_renderer.cache.local import LocalCache
+from edge_renderer.cache.made import Answer as Found
+from edge_renderer.cache.made import Source, Standing, Why
 from edge_renderer.errors import BadRequest
 from edge_renderer.request import Request, accepted_encodings
-from edge_renderer.responses import file_headers, is_match, moved, page_headers, respond
+from edge_renderer.responses import cache_status, file_headers, is_match, moved, page_headers, respond
 
 _BODY = b"<!doctype html><p>" + b"a bowl, " * 400
 
@@ -117,6 +121,28 @@ def test_of_the_clients_encodings_only_ours_are_heard(text: str, taken: set[str]
 )
 def test_if_none_match_is_a_list_compared_weakly(given: str, is_ours: bool) -> None:
     assert is_match(given, '"abc"') is is_ours
+
+
+def found(**facts: Any) -> Found:
+    return Found(**{"entry": entry(), "source": Source.FILL, "state": Standing.FRESH} | facts)
+
+
+def test_cache_status_says_what_each_tier_did() -> None:
+    assert cache_status(found(source=Source.LOCAL)) == b"stoa-l1; hit"
+    assert cache_status(found(source=Source.LOCAL, state=Standing.STALE)) == b"stoa-l1; hit; detail=stale"
+    assert cache_status(found(source=Source.SHARED, local_why=Why.STALE)) == b"stoa-l2; hit, stoa-l1; fwd=stale"
+    purged = found(local_why=Why.STALE, shared_why=Why.STALE, is_coalesced=True)
+    assert cache_status(purged) == b"stoa-l2; fwd=stale, stoa-l1; fwd=stale; collapsed"
+    asked = found(state=Standing.REVALIDATED, local_why=Why.STALE, shared_why=Why.BYPASS)
+    assert cache_status(asked) == b"stoa-l2; fwd=bypass; fwd-status=304, stoa-l1; fwd=stale; fwd-status=304"
+
+
+def test_cache_status_does_not_say_stored_of_what_was_too_large_to_keep() -> None:
+    for share_bytes, mark in ((100, b""), (1_000_000, b"; stored")):
+        local = LocalCache(1_000_000, share_bytes, CacheCounters())
+        with local.open_fill() as fill:
+            held = local.put(entry(), fill, now=0.0)
+        assert cache_status(found(held=held)) == b"stoa-l2; fwd=uri-miss, stoa-l1; fwd=uri-miss" + mark
 
 
 def test_browsers_ask_each_time_and_a_cdn_learns_the_tags() -> None:
