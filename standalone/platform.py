@@ -7,14 +7,14 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from origin.errors import OriginError
-from origin.migrate import LOGIN_ROLES, migrate
+from origin.migrate import PROGRAM_ROLES, migrate
 from standalone.checks import check_database, check_port, check_valkey
 from standalone.data_folder import DataFolder
 from standalone.errors import StandaloneError
 from standalone.leftovers import PidFile
 from standalone.processes import Program, Say, Supervisor
 from standalone.programs import Addresses, Keys, Programs
-from standalone.ready_file import EdgeWorker, Ready, ready_path, write_ready
+from standalone.ready_file import EdgeWorker, Ready
 from standalone.servers import EmbeddedPostgres, EmbeddedValkey, ValkeyProfile
 from standalone.settings import StandaloneSettings
 from standalone.store_book import StoreBook
@@ -41,6 +41,7 @@ class Platform:
         self._settings = settings
         self._say = say
         self._folder = DataFolder(options.data_dir)
+        self._book = StoreBook(self._folder.path)
         self._pid_file = PidFile(self._folder.pid_file)
         self._supervisor = Supervisor(self._folder.logs, say, self._on_new_pids)
         self._addresses: Addresses | None = None
@@ -69,7 +70,7 @@ class Platform:
             await check_valkey(settings.cache_url, "STOA_CACHE_URL")
 
     def end_leftovers(self) -> None:
-        ready_path(self._folder.path).unlink(missing_ok=True)
+        self._book.withdraw()
         ended = self._pid_file.end_leftovers()
         if ended:
             self._say(f"ended {ended} processes an earlier run had left behind")
@@ -82,7 +83,7 @@ class Platform:
         postgres = EmbeddedPostgres(path / "postgres", self._ports["postgres"])
         state = EmbeddedValkey(ValkeyProfile.STATE, path / "state", self._ports["state"])
         cache = EmbeddedValkey(ValkeyProfile.CACHE, path / "cache", self._ports["cache"], settings.cache_memory_bytes)
-        passwords = {role: self._folder.secrets().get(role) for role in LOGIN_ROLES}
+        passwords = {role: self._folder.secrets().get(role) for role in PROGRAM_ROLES}
         self._keys = self._make_keys()
         self._addresses = self._make_addresses(
             settings.database_url or postgres.admin_url_of(DATABASE),
@@ -106,12 +107,14 @@ class Platform:
     def publish(self) -> None:
         """From now on ready.json says where we are, and follows every new pid."""
         self.is_published = True
-        write_ready(self._folder.path, self.ready())
+        self._book.publish(self.ready())
 
     async def stop(self) -> None:
         self.is_published = False
-        ready_path(self._folder.path).unlink(missing_ok=True)
-        await self._supervisor.stop()
+        try:
+            self._book.withdraw()
+        finally:
+            await self._supervisor.stop()
 
     def ready(self) -> Ready:
         addresses, keys = self._addresses, self._keys
@@ -133,7 +136,7 @@ class Platform:
             smtp_url=addresses.smtp_url,
             mail_url=addresses.mail_url,
             relay_ops_url=addresses.relay_ops_url,
-            stores=StoreBook(self._folder.path).stores(),
+            stores=self._book.stores(),
             edge_workers=workers,
             pids=pids,
         )
@@ -153,7 +156,7 @@ class Platform:
     async def _start_programs(self, programs: Programs) -> None:
         numbers = range(1, self._options.edge_workers + 1)
         edges = [programs.edge(n, self._ports[f"edge_{n}_direct"], self._ports[f"edge_{n}_ops"]) for n in numbers]
-        await self._start_stage([programs.relay(), programs.origin(), programs.worker(), *edges])
+        await self._start_stage([programs.relay(), programs.origin(), programs.worker(), programs.import_worker(), *edges])
 
     async def _start_stage(self, stage: Sequence[Program]) -> None:
         if stage:
@@ -204,7 +207,7 @@ class Platform:
     def _on_new_pids(self) -> None:
         self._pid_file.write(pid for pids in self._supervisor.pids().values() for pid in pids)
         if self.is_published:
-            write_ready(self._folder.path, self.ready())
+            self._book.publish(self.ready())
 
 
 def as_role(database_url: str, role: str, password: str) -> str:

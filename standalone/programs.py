@@ -70,9 +70,9 @@ class Programs:
             f"--port={port}",
             f"--data-dir={self._folder.payments}",
             f"--webhook-url={self._addresses.origin}/stripe/webhook",
-            f"--webhook-secret={self._keys.stripe_webhook_secret}",
         )
-        return self._module("payments", "standalone.payment_sandbox", {}, f"http://127.0.0.1:{port}", argv=argv)
+        secret = {"STOA_STRIPE_WEBHOOK_SECRET": self._keys.stripe_webhook_secret}
+        return self._module("payments", "standalone.payment_sandbox", secret, f"http://127.0.0.1:{port}", argv=argv)
 
     def smtp_sink(self, smtp_port: int, page_port: int) -> Program:
         argv = (f"--smtp-port={smtp_port}", f"--page-port={page_port}", f"--folder={self._folder.mail}")
@@ -94,7 +94,12 @@ class Programs:
             "STOA_SMTP_URL": self._addresses.smtp_url,
             "STOA_MAIL_FROM_DOMAIN": self._settings.platform_domain,
         }
-        return self._module("worker", "origin.jobs", environment)
+        return self._module("worker", "origin.jobs", environment, argv=("--queue=events",))
+
+    def import_worker(self) -> Program:
+        """Imports may run for an hour; order confirmations must not wait for them."""
+        environment = self._origin_environment()
+        return self._module("import-worker", "origin.jobs", environment, argv=("--queue=imports",), group="worker")
 
     def edge(self, number: int, direct_port: int, ops_port: int) -> Program:
         environment = {

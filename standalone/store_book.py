@@ -8,12 +8,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from standalone.ready_file import StoreAccess, read_ready, ready_path, write_ready
+from standalone.ready_file import Ready, StoreAccess, read_ready, ready_path, write_ready
 from standalone.secrets_file import write_private_json
 
 
 class StoreBook:
-    """stores.json in the data directory. Every change is read, made and written under one lock."""
+    """stores.json in the data directory, and the part of ready.json that repeats it.
+
+    Several processes change both: every change is read, made and written under one lock.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -39,6 +42,17 @@ class StoreBook:
             content = self._read()
             kept = [record for record in content["stores"] if record["store_id"] != store_id]
             self._write({**content, "stores": kept})
+
+    def publish(self, ready: Ready) -> None:
+        """Write ready.json, with the shops as they are at this moment."""
+        with self._locked():
+            write_ready(self._data_dir, replace(ready, stores=self.stores()))
+
+    def withdraw(self) -> None:
+        """Nobody finds the platform by ready.json any more, and nobody who adds a shop brings the file back."""
+        if ready_path(self._data_dir).exists():
+            with self._locked():
+                ready_path(self._data_dir).unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Any]:
         if not self._path.exists():

@@ -1,6 +1,10 @@
-"""`python -m standalone.payment_sandbox` serves the sandbox on loopback."""
+"""`python -m standalone.payment_sandbox` serves the sandbox on loopback.
+
+The secret that signs events is STOA_STRIPE_WEBHOOK_SECRET: a command line is everybody's to read.
+"""
 
 import argparse
+import os
 from pathlib import Path
 
 import uvicorn
@@ -15,12 +19,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="loopback port to listen on")
     parser.add_argument("--data-dir", type=Path, required=True, help="folder that keeps payments across restarts")
     parser.add_argument("--webhook-url", default="", help="where events are posted; empty: nowhere")
-    parser.add_argument("--webhook-secret", default="", help="signs the events")
     parser.add_argument("--latency-ms", type=int, default=0, help="how long a request takes")
     options = parser.parse_args()
     sandbox = Sandbox(
         Ledger(options.data_dir / "payments.sqlite"),
-        WebhookSender(options.webhook_url, options.webhook_secret),
+        WebhookSender(options.webhook_url, os.environ.get("STOA_STRIPE_WEBHOOK_SECRET", "")),
         latency_ms=options.latency_ms,
     )
     uvicorn.run(

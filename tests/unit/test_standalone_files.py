@@ -1,6 +1,7 @@
 """The files a platform keeps about itself: ready.json, stores.json, ports, the lock; and small rules beside them."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from standalone.data_folder import DataFolder
 from standalone.errors import StandaloneError
 from standalone.output import Output
 from standalone.platform import as_role
+from standalone.programs import Addresses, Keys, Programs
 from standalone.ready_file import EdgeWorker, Ready, StoreAccess, read_ready, ready_path, write_ready
 from standalone.secrets_file import SecretsFile
+from standalone.settings import StandaloneSettings
 from standalone.store_book import StoreBook
 from standalone.store_commands import subdomain_for
 
@@ -91,6 +94,36 @@ def test_a_new_shop_is_kept_and_shown_in_ready_json_at_once(tmp_path: Path) -> N
     book.remove(ACORN.store_id)
     assert read_ready(tmp_path).stores == [BIRCH]
     assert (tmp_path / "stores.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_platform_that_has_stopped_stays_hidden_when_a_shop_is_added(tmp_path: Path) -> None:
+    book = StoreBook(tmp_path)
+    book.add([ACORN])
+    book.publish(a_ready([]))
+    assert read_ready(tmp_path).stores == [ACORN]
+    book.withdraw()
+    book.add([BIRCH])
+    assert not ready_path(tmp_path).exists()
+    assert StoreBook(tmp_path).stores() == [ACORN, BIRCH]
+
+
+def test_a_new_pid_and_a_new_shop_at_once_are_both_in_ready_json(tmp_path: Path) -> None:
+    """What was read before the other's write is not written back over it."""
+    book = StoreBook(tmp_path)
+    book.add([ACORN])
+    seen_before = replace(a_ready(book.stores()), pids={"edge": [8]})
+    book.add([BIRCH])
+    book.publish(seen_before)
+    assert read_ready(tmp_path).stores == [ACORN, BIRCH]
+    assert read_ready(tmp_path).pids == {"edge": [8]}
+
+
+def test_no_secret_of_the_payment_sandbox_is_on_its_command_line(tmp_path: Path) -> None:
+    addresses = Addresses(*["x"] * 9, edge_port=1, origin_port=2, relay_ops_port=3)
+    keys = Keys(*["x"] * 5, stripe_webhook_secret="whsec_hidden")
+    command = Programs(DataFolder(tmp_path), StandaloneSettings(), addresses, keys).payment_sandbox(4).command
+    assert "whsec_hidden" not in " ".join(command.wrapped_argv())
+    assert command.environment["STOA_STRIPE_WEBHOOK_SECRET"] == "whsec_hidden"
 
 
 def test_a_second_platform_in_the_same_folder_is_refused(tmp_path: Path) -> None:
