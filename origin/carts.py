@@ -47,13 +47,17 @@ class CartLine:
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """`generation` changes when the cart was ordered: what is in it then is another purchase."""
+    """`generation` changes when the cart was ordered: what is in it then is another purchase.
+
+    `notice` is what the next page has to say about the last change.
+    """
 
     token: str
     lines: tuple[CartLine, ...] = ()
     note: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     generation: str = ""
+    notice: str | None = None
 
     @property
     def item_count(self) -> int:
@@ -64,10 +68,15 @@ class Cart:
         left = (replace(line, quantity=line.quantity - ordered.get(line.key, 0)) for line in self.lines)
         lines = tuple(line for line in left if line.quantity > 0)
         note = self.note if lines else None
-        return replace(self, lines=lines, note=note, generation=secrets.token_hex(8))
+        return replace(self, lines=lines, note=note, generation=secrets.token_hex(8), notice=None)
 
 
 Edit = Callable[[Cart], Awaitable[Cart]]
+
+
+def is_token(text: str) -> bool:
+    """Whether a cart could be called so."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def line_key(variant_id: int, properties: Mapping[str, str]) -> str:
@@ -100,7 +109,7 @@ class Carts:
             cart = _decode(token or "", old)
             if not cart.token:
                 # Never a token from outside: who knows a token in advance would share the cart.
-                cart = Cart(secrets.token_hex(16), generation=secrets.token_hex(8))
+                cart, old = Cart(secrets.token_hex(16), generation=secrets.token_hex(8)), None
             changed = await edit(cart)
             if changed == cart and old is not None:
                 return cart
@@ -120,7 +129,7 @@ class Carts:
             await self.change(store_id, token, take)
 
     async def _get(self, store_id: StoreId, token: str | None) -> bytes | None:
-        if not token or not _TOKEN.fullmatch(token):
+        if not token or not is_token(token):
             return None
         try:
             found = await self._state.get(_key(store_id, token))
@@ -153,7 +162,14 @@ def _encode(cart: Cart) -> bytes:
     lines = [
         [line.variant_id, line.quantity, line.price_minor, line.title, dict(line.properties)] for line in cart.lines
     ]
-    record = {"v": 1, "lines": lines, "note": cart.note, "attributes": dict(cart.attributes), "gen": cart.generation}
+    record = {
+        "v": 1,
+        "lines": lines,
+        "note": cart.note,
+        "attributes": dict(cart.attributes),
+        "gen": cart.generation,
+        "notice": cart.notice,
+    }
     return json.dumps(record, separators=(",", ":"), sort_keys=True).encode()
 
 
@@ -163,6 +179,6 @@ def _decode(token: str, encoded: bytes | None) -> Cart:
     try:
         record: dict[str, Any] = json.loads(encoded)
         lines = tuple(CartLine(*line) for line in record["lines"])
-        return Cart(token, lines, record["note"], record["attributes"], record["gen"])
+        return Cart(token, lines, record["note"], record["attributes"], record["gen"], record.get("notice"))
     except (ValueError, KeyError, TypeError):
         return Cart("")  # written by another version: an empty cart is better than none at all

@@ -107,7 +107,8 @@ def price_cart(cart: Cart, offers: Mapping[int, Offer], currency: str) -> Priced
         ["The price of some items has changed."] if any(line.previous_price_minor is not None for line in lines) else []
     )
     short = [_short(priced) for priced in lines if _is_short(priced)]
-    return PricedCart(cart, currency, lines, (*gone, *changed, *short))
+    told = [cart.notice] if cart.notice else []
+    return PricedCart(cart, currency, lines, (*told, *gone, *changed, *short))
 
 
 def _is_short(priced: PricedLine) -> bool:

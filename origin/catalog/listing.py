@@ -11,6 +11,7 @@ from typing import Any
 
 from contracts.tenant import StoreId
 from origin.db import Tx
+from origin.texts import UNSTORABLE, is_storable
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 250
@@ -163,6 +164,6 @@ def parse_time(text: str) -> datetime:
 
 
 def _plain(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("must not have a null character")
+    if not is_storable(text):
+        raise ValueError(UNSTORABLE)
     return text

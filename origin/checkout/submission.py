@@ -11,6 +11,7 @@ from babel import Locale
 from babel.core import UnknownLocaleError
 from email_validator import EmailNotValidError, validate_email
 
+from origin.carts import is_token
 from origin.errors import Invalid
 
 MAX_TEXT = 255
@@ -73,7 +74,10 @@ class Submission:
 
 
 def read_submission(fields: Mapping[str, Any], cart_token: str) -> Submission:
-    """Raises Invalid with an entry for each wrong field. An address that is not there at all is the cart's question."""
+    """Raises Invalid with an entry for each wrong field. An address that is not there at all is the cart's question.
+
+    What cannot be a cart's token is the same as none: an empty cart.
+    """
     problems: dict[str, list[str]] = {}
     email = _email(fields.get("email"), problems)
     payment_method = _text(fields.get("payment_method"))
@@ -91,7 +95,7 @@ def read_submission(fields: Mapping[str, Any], cart_token: str) -> Submission:
     if problems:
         raise Invalid(problems)
     note = _text(fields.get("note"))[:MAX_NOTE] or None
-    return Submission(cart_token, email, payment_method, address, note, total)
+    return Submission(cart_token if is_token(cart_token) else "", email, payment_method, address, note, total)
 
 
 def missing_address() -> Invalid:

@@ -7,6 +7,9 @@ from contracts.money import to_decimal_text
 from contracts.tenant import StoreId
 from origin.db import Tx
 from origin.errors import NotFound
+from origin.texts import is_storable
+
+MAX_TOKEN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ async def receipt_of_order(tx: Tx, store_id: StoreId, order_id: int) -> Receipt:
 
 async def receipt_of_token(tx: Tx, store_id: StoreId, token: str) -> Receipt:
     """By the address only its buyer knows. Raises NotFound."""
+    if not is_storable(token) or len(token) > MAX_TOKEN:
+        raise NotFound("order")
     return await _receipt(tx, store_id, "token", token)
 
 

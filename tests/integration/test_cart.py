@@ -1,9 +1,11 @@
 """Carts over HTTP: scripts and plain forms, limits and refusals, and whose cart it is."""
 
 import asyncio
+import json
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from contracts.snapshot import Snapshot
 from origin.app import create_app
@@ -204,3 +206,64 @@ async def test_a_state_server_that_is_away_is_said(shops, till_settings, origin_
         assert (plain.status_code, "cannot be reached" in plain.text) == (503, True)
         answer = await client.post("/checkout", json={}, headers={"Idempotency-Key": "k"})
         assert answer.status_code == 422
+
+
+async def notices(client, shop):
+    token = client.cookies["cart"]
+    answer = await client.get(f"/internal/stores/{shop.id}/cart", params={"token": token})
+    return Snapshot.decode(answer.content).parts["cart"].data["notices"]
+
+
+async def test_what_a_plain_form_could_not_do_is_said_once_by_the_next_page(shoppers, shops, shop_db):
+    acorn, birch = shoppers
+    answer = await acorn.post("/cart/add", data={"id": shops[0].cup, "quantity": 7})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/cart")
+    assert (await notices(acorn, shops[0]))[0] == "Only 5 items were added to your cart due to availability."
+    assert "were added" not in " ".join(await notices(acorn, shops[0]))
+    await rows(shop_db, shops[1].id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
+    await birch.post("/cart/add", data={"id": shops[1].cup})
+    await birch.post("/cart/add", data={"id": shops[1].plate})
+    assert await notices(birch, shops[1]) == []  # what went well since is the last word
+    await birch.post("/cart/add", data={"id": shops[1].cup})
+    assert "is already sold out" in (await birch.get("/checkout")).text
+    assert await notices(birch, shops[1]) == []
+    await add(acorn, shops[0].cup)  # a script has its answer, and says it itself
+    assert "already in your cart" not in " ".join(await notices(acorn, shops[0]))
+
+
+async def test_an_update_is_made_as_a_whole_or_not_at_all(shoppers, shops):
+    acorn, _ = shoppers
+    await add(acorn, shops[0].plate, 2)
+    too_many = {f"attribute {number}": "x" for number in range(21)}
+    update = {"updates": {str(shops[0].plate): 7}, "note": "hello", "attributes": too_many}
+    assert (await acorn.post("/cart/update.js", json=update)).status_code == 422
+    cart = (await acorn.get("/cart.js")).json()
+    assert (cart["item_count"], cart["note"], cart["attributes"]) == (2, None, {})
+
+
+async def test_a_cart_that_cannot_be_read_is_replaced(shoppers, shops, state_url):
+    acorn, _ = shoppers
+    await add(acorn, shops[0].plate, 2)
+    token = acorn.cookies["cart"]
+    async with Redis.from_url(state_url) as state:
+        await state.set(f"cart:{shops[0].id}:{token}", b"of another version")
+    assert (await acorn.get("/cart.js")).json()["item_count"] == 0
+    assert (await add(acorn, shops[0].plate, 1)).status_code == 200
+    assert acorn.cookies["cart"] != token
+    assert (await acorn.get("/cart.js")).json()["item_count"] == 1
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800"])
+async def test_a_text_that_cannot_be_kept_is_refused(shoppers, shops, text):
+    acorn, _ = shoppers
+    body = json.dumps({"id": shops[0].plate, "properties": {"Engraving": text}})
+    sent = await acorn.post("/cart/add.js", content=body, headers={"Content-Type": "application/json"})
+    assert (sent.status_code, "null character" in sent.json()["description"]) == (400, True)
+    body = json.dumps({"email": "ada@example.com", "note": text, "cart": text})
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    assert (await acorn.post("/checkout", content=body, headers=headers)).status_code == 400
+    assert (await acorn.post("/checkout", data={"key": "\x00", "email": "ada@example.com"})).status_code == 400
+    assert (await acorn.get("/orders/a%00b")).status_code == 404
+    order = {"email": "ada@example.com"}
+    sent = await acorn.post("/checkout", json=order, headers={"Idempotency-Key": "k", "Cookie": 'cart="\\000"'})
+    assert (sent.status_code, sent.json()["kind"]) == (422, "cart-empty")

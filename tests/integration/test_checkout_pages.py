@@ -231,3 +231,32 @@ async def test_the_pages_cannot_be_asked_for_around_the_edge(origin_url, shops):
         assert (await client.get("/checkout", headers={"Stoa-Store-Id": str(shops[0].id)})).status_code == 404
         headers = {"Stoa-Edge-Secret": EDGE_SECRET, "Stoa-Store-Id": "99999"}
         assert (await client.get("/checkout", headers=headers)).status_code == 404
+
+
+async def test_two_open_pages_of_one_cart_lead_to_one_order(shoppers, shops, sandbox):
+    acorn, _ = shoppers
+    await fill(acorn, shops[0])
+    sandbox.knobs.latency_ms = 500
+    first = asyncio.create_task(send_form(acorn))
+    await until(lambda: sandbox.knobs.running_keys)
+    second = await send_form(acorn)
+    assert (second.status_code, second.headers["Location"][:17]) == (303, "/checkout/return?")
+    assert "please do not pay again" in (await acorn.get(second.headers["Location"])).text.lower()
+    taken = await send_json(acorn)
+    assert (taken.status_code, taken.json()["kind"], taken.headers["Retry-After"]) == (409, "cart-taken", "1")
+    assert taken.json()["status_url"] == second.headers["Location"]
+    placed = await first
+    led_on = await acorn.get(second.headers["Location"])
+    assert (led_on.status_code, led_on.headers["Location"]) == (303, placed.headers["Location"])
+    assert await sandbox.succeeded() == 1
+
+
+async def test_a_browser_is_told_on_a_page(shoppers, shops):
+    acorn, _ = shoppers
+    for answer, status in (
+        (await acorn.get("/checkout/return?attempt=forged"), 404),
+        (await acorn.post("/checkout", data={"email": "\x00"}), 400),
+    ):
+        assert (answer.status_code, answer.headers["Content-Type"][:9]) == (status, "text/html")
+    asked = await acorn.get("/checkout/return?attempt=forged", headers={"Accept": "application/json"})
+    assert (asked.status_code, asked.headers["Content-Type"]) == (404, "application/problem+json")

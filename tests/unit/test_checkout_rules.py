@@ -10,6 +10,7 @@ from origin.checkout.submission import read_submission
 from origin.errors import Invalid
 from origin.payments import provider_amount
 
+TOKEN = "a" * 32
 ADDRESS = {"last_name": "Lovelace", "address1": "1 Way", "city": "Ghent", "zip": "9000", "country_code": "be"}
 
 
@@ -36,7 +37,7 @@ def offer(variant_id=1, left=None):
 
 
 def test_an_address_is_cleaned_and_its_country_named():
-    wanted = read_submission({"email": " Ada@EXAMPLE.com ", "shipping_address": ADDRESS}, "token")
+    wanted = read_submission({"email": " Ada@EXAMPLE.com ", "shipping_address": ADDRESS}, TOKEN)
     assert wanted.email == "Ada@example.com"
     assert wanted.address.data()["country"] == "Belgium"
 
@@ -44,22 +45,22 @@ def test_an_address_is_cleaned_and_its_country_named():
 @pytest.mark.parametrize("missing", ["last_name", "address1", "city", "zip", "country_code"])
 def test_a_missing_field_is_named(missing):
     with pytest.raises(Invalid) as wrong:
-        read_submission({"email": "a@example.com", "shipping_address": ADDRESS | {missing: " "}}, "token")
+        read_submission({"email": "a@example.com", "shipping_address": ADDRESS | {missing: " "}}, TOKEN)
     assert list(wrong.value.fields) == [f"shipping_address.{missing}"]
 
 
 def test_a_country_without_postal_codes_needs_none():
     address = ADDRESS | {"zip": "", "country_code": "IE"}
-    assert read_submission({"email": "a@example.com", "shipping_address": address}, "token").address.zip == ""
+    assert read_submission({"email": "a@example.com", "shipping_address": address}, TOKEN).address.zip == ""
 
 
 def test_a_fingerprint_is_of_everything_that_was_submitted():
     fields = {"email": "a@example.com", "shipping_address": ADDRESS, "payment_method": "pm_card_visa"}
-    first = read_submission(fields, "token").fingerprint()
-    assert read_submission(dict(reversed(fields.items())), "token").fingerprint() == first
+    first = read_submission(fields, TOKEN).fingerprint()
+    assert read_submission(dict(reversed(fields.items())), TOKEN).fingerprint() == first
     for other in (fields | {"email": "b@example.com"}, fields | {"payment_method": "pm_card_amex"}):
-        assert read_submission(other, "token").fingerprint() != first
-    assert read_submission(fields, "other").fingerprint() != first
+        assert read_submission(other, TOKEN).fingerprint() != first
+    assert read_submission(fields, "b" * 32).fingerprint() != first
 
 
 @pytest.mark.parametrize(

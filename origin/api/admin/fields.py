@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from origin.catalog.listing import parse_time
+from origin.texts import UNSTORABLE, is_storable
 
 MAX_ID = 2**53 - 1
 MAX_HTML_LENGTH = 1_000_000
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _WHOLE = re.compile(r"[+-]?\d{1,16}(\.0+)?")
 
 
@@ -31,8 +31,8 @@ def _text(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a text")
     text = str(value)
-    if _UNSTORABLE.search(text):
-        raise ValueError("must not have a null character or half a surrogate pair")
+    if not is_storable(text):
+        raise ValueError(UNSTORABLE)
     return text
 
 

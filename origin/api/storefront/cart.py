@@ -1,6 +1,6 @@
 """The cart on a shop's host: plain forms answer with a redirect, scripts get the ecosystem's JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -33,6 +33,7 @@ async def cart_snapshot(store_id: int, desk: CartDesk, db: Db, origin: Origin, t
     priced = await desk.show(StoreId(store_id), token)
     async with db.tenant(StoreId(store_id)) as tx:
         shop = await shop_part(tx, StoreId(store_id), origin.settings)
+    await desk.forget_notice(StoreId(store_id), priced.cart)
     parts = {"shop": shop.part, "cart": type(shop.part)(priced.data())}
     return Response(Snapshot(parts=parts).encode(), media_type="application/msgpack")
 
@@ -52,7 +53,7 @@ async def add(request: Request, store_id: StorefrontStore, desk: CartDesk, origi
         fields = await read_fields(request)
         items = fields.get("items")
         wishes = [_wish(item) for item in items[:MAX_ITEMS]] if isinstance(items, list) else [_wish(fields)]
-        changed = await desk.add(store_id, _token(request), wishes)
+        changed = await desk.add(store_id, _token(request), wishes, is_told_later=not wants_json(request))
     except (CartError, Unavailable) as error:
         return await _refused(request, error)
     if not wants_json(request) or changed.refusal:
@@ -70,7 +71,10 @@ async def change(request: Request, store_id: StorefrontStore, desk: CartDesk, or
         fields = await read_fields(request)
         quantity = _whole(fields.get("quantity", 1), "quantity")
         key = await _line(fields, store_id, desk, _token(request))
-        changed = await desk.set_quantities(store_id, _token(request), {key: editing.check_quantity(quantity)})
+        quantities = {key: editing.check_quantity(quantity)}
+        changed = await desk.set_quantities(
+            store_id, _token(request), quantities, is_told_later=not wants_json(request)
+        )
     except (CartError, Unavailable) as error:
         return await _refused(request, error)
     return await _answer(request, origin, changed, fields)
@@ -83,7 +87,13 @@ async def change(request: Request, store_id: StorefrontStore, desk: CartDesk, or
 async def update(request: Request, store_id: StorefrontStore, desk: CartDesk, origin: Origin) -> Response:
     try:
         fields = await read_fields(request)
-        changed = await _update(store_id, desk, _token(request), fields)
+        changed = await desk.set_quantities(
+            store_id,
+            _token(request),
+            await _quantities(fields, store_id, desk, _token(request)),
+            also=_words(fields),
+            is_told_later=not wants_json(request),
+        )
     except (CartError, Unavailable) as error:
         return await _refused(request, error)
     return await _answer(request, origin, changed, fields)
@@ -100,18 +110,22 @@ async def clear(request: Request, store_id: StorefrontStore, desk: CartDesk, ori
     return await _answer(request, origin, changed, {})
 
 
-async def _update(store_id: StoreId, desk: CartDesk, token: str | None, fields: Mapping[str, Any]) -> Changed:
+async def _quantities(
+    fields: Mapping[str, Any], store_id: StoreId, desk: CartDesk, token: str | None
+) -> dict[str, int]:
+    """What `updates` names: by line key or variant id, or a list in the order of the lines."""
     updates = fields.get("updates") or {}
     if isinstance(updates, list):
         shown = await desk.show(store_id, token)
         updates = {line.line.key: quantity for line, quantity in zip(shown.lines, updates, strict=False)}
     if not isinstance(updates, dict):
         raise CartError(422, "updates must name quantities by item.")
-    quantities = {str(key): editing.check_quantity(_whole(value, "quantity")) for key, value in updates.items()}
+    return {str(key): editing.check_quantity(_whole(value, "quantity")) for key, value in updates.items()}
+
+
+def _words(fields: Mapping[str, Any]) -> Callable[[Cart], Cart]:
+    """What the shopper says with the cart, as a change of it."""
     note, attributes = fields.get("note"), fields.get("attributes")
-    changed = await desk.set_quantities(store_id, token, quantities)
-    if note is None and not isinstance(attributes, dict):
-        return changed
 
     def say(cart: Cart) -> Cart:
         if note is not None:
@@ -120,8 +134,7 @@ async def _update(store_id: StoreId, desk: CartDesk, token: str | None, fields: 
             cart = editing.with_attributes(cart, {str(name): str(value) for name, value in attributes.items()})
         return cart
 
-    said = await desk.edit(store_id, changed.priced.cart.token, say)
-    return Changed(said.priced, changed.refusal, changed.keys)
+    return say
 
 
 async def _line(fields: Mapping[str, Any], store_id: StoreId, desk: CartDesk, token: str | None) -> str:

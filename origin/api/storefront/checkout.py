@@ -58,10 +58,7 @@ async def static(request: Request) -> Response:
 
 @router.get("/checkout")
 async def show(request: Request, store_id: StorefrontStore, desk: CartDesk, db: Db, origin: Origin) -> Response:
-    try:
-        return await _page(request, store_id, desk, db, origin, _Typed())
-    except Unavailable as error:
-        return problem_page(503, f"The checkout is not available: {error}.", PRIVATE | {"Retry-After": "1"})
+    return await _page(request, store_id, desk, db, origin, _Typed())
 
 
 @router.post("/checkout")
@@ -71,7 +68,9 @@ async def submit(
     try:
         fields = await read_fields(request)
     except BadBody as error:
-        return problem(400, "Bad request", error.description)
+        if is_json(request):
+            return problem(400, "Bad request", error.description)
+        return problem_page(400, error.description, PRIVATE)
     if is_json(request):
         return await _submit_json(request, store_id, checkouts, fields)
     typed = _Typed(fields, key=str(fields.get("key") or "")[:MAX_KEY])
@@ -104,10 +103,23 @@ async def come_back(
     attempt: str = "",
 ) -> Response:
     """From the bank's page, or to see how a payment stands."""
-    attempt_id = checkouts.read_link(store_id, attempt)
-    answer = await checkouts.look(store_id, attempt_id)
+    wants_json = "application/json" in request.headers.get("Accept", "")
+    try:
+        attempt_id = checkouts.read_link(store_id, attempt)
+        answer = await checkouts.look(store_id, attempt_id)
+    except NotFound:
+        if wants_json:
+            raise
+        return problem_page(404, "There is no checkout at this address any more. Your e-mail has your order.", PRIVATE)
+    except Unavailable as error:
+        if wants_json:
+            raise
+        text = (
+            f"We cannot see how your payment stands: {error}. This page tries again by itself; please do not pay again."
+        )
+        return problem_page(503, text, PRIVATE | {"Refresh": "5"})
     link = checkouts.link(store_id, attempt_id)
-    if "application/json" in request.headers.get("Accept", ""):
+    if wants_json:
         return _as_json(answer, link)
     if answer.kind == AnswerKind.PLACED:
         return _onward_response(_onward(answer, link), answer)
@@ -145,16 +157,7 @@ async def _submit_json(
 
 def _as_json(answer: Answer, link: str) -> Response:
     if answer.is_problem:
-        response: Response = problem(
-            answer.status,
-            answer.title,
-            answer.detail,
-            **answer.more,
-            kind=str(answer.kind),
-            type=f"urn:stoa:{answer.kind}",
-        )
-        if answer.kind == AnswerKind.IN_PROGRESS:
-            response.headers["Retry-After"] = "1"
+        response = _problem(answer, link)
     elif answer.kind == AnswerKind.PLACED:
         response = JSONResponse({**answer.more, "deduplicated": answer.is_replay}, 201)
         response.headers["Location"] = answer.more["order"]["status_url"]
@@ -168,6 +171,17 @@ def _as_json(answer: Answer, link: str) -> Response:
     return response
 
 
+def _problem(answer: Answer, link: str) -> Response:
+    is_busy = answer.kind in (AnswerKind.IN_PROGRESS, AnswerKind.CART_TAKEN)
+    more = answer.more | ({"status_url": link} if is_busy and link else {})
+    response = problem(
+        answer.status, answer.title, answer.detail, **more, kind=str(answer.kind), type=f"urn:stoa:{answer.kind}"
+    )
+    if is_busy:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
 def _onward(answer: Answer, link: str) -> str:
     """Where a plain form is led to; empty when the page has to be shown again."""
     match answer.kind:
@@ -175,7 +189,7 @@ def _onward(answer: Answer, link: str) -> str:
             return "/orders/" + str(answer.more["order"]["status_url"]).rpartition("/")[2]
         case AnswerKind.REQUIRES_ACTION:
             return str(answer.more["redirect_url"])
-        case AnswerKind.PROCESSING | AnswerKind.IN_PROGRESS:
+        case AnswerKind.PROCESSING | AnswerKind.IN_PROGRESS | AnswerKind.CART_TAKEN:
             return link
         case AnswerKind.CART_EMPTY:
             return "/cart"
@@ -203,14 +217,25 @@ def _alert(answer: Answer) -> str:
 async def _page(
     request: Request, store_id: StoreId, desk: CartDesk, db: Db, origin: Collaborators, typed: _Typed
 ) -> Response:
+    """With what was typed, or the cart's page when there is nothing to pay for."""
     try:
-        priced = await desk.show(store_id, request.cookies.get(CART_COOKIE))
+        return await _filled_page(request, store_id, desk, db, origin, typed)
     except NotFound:
         return problem_page(404, "There is no such shop.", PRIVATE)
+    except Unavailable as error:
+        text = f"The checkout is not available: {error}. You can send this page again: you are charged once at most."
+        return problem_page(503, text, PRIVATE | {"Retry-After": "1"})
+
+
+async def _filled_page(
+    request: Request, store_id: StoreId, desk: CartDesk, db: Db, origin: Collaborators, typed: _Typed
+) -> Response:
+    priced = await desk.show(store_id, request.cookies.get(CART_COOKIE))
     if not priced.lines and not typed.alert:
         return RedirectResponse("/cart", 303, headers=PRIVATE)
     async with db.tenant(store_id) as tx:
         shop = (await shop_part(tx, store_id, origin.settings)).part
+    await desk.forget_notice(store_id, priced.cart)
     total, rate, settings = total_minor(priced), shipping_rate(priced), origin.settings
     has_test_cards = settings.stripe_secret_key.startswith("sk_test_") and not settings.stripe_publishable_key
     values = {

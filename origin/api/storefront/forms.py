@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import Request
@@ -9,6 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from origin.cart.editing import CartError
+from origin.texts import UNSTORABLE, is_storable
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_FIELDS = 1_000
@@ -38,8 +40,13 @@ async def read_fields(request: Request) -> dict[str, Any]:
     """JSON as it is; a form with `updates[7]=2` and `updates[]=2` as dicts and lists. Raises BadBody."""
     if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
         raise BadBody(f"The request is larger than {MAX_BODY_BYTES} bytes.")
-    if is_json(request):
-        return await _read_json(request)
+    fields = await _read_json(request) if is_json(request) else await _read_form(request)
+    if not all(is_storable(text) for text in _texts(fields)):
+        raise BadBody(f"A text {UNSTORABLE}.")
+    return fields
+
+
+async def _read_form(request: Request) -> dict[str, Any]:
     try:
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
     except (StarletteHTTPException, ValueError) as error:
@@ -50,6 +57,19 @@ async def read_fields(request: Request) -> dict[str, Any]:
             raise BadBody("A form of the shop has no files.")
         _put(fields, name, value)
     return fields
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in it, names included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, held in value.items():
+            yield name
+            yield from _texts(held)
+    elif isinstance(value, list):
+        for held in value:
+            yield from _texts(held)
 
 
 async def _read_json(request: Request) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from origin.snapshots.shop import shop_part
 
 router = APIRouter(include_in_schema=False)
 
-MAX_TOKEN = 64
-
 
 @router.get("/orders/{token}")
 async def order_status(request: Request, token: str, store_id: StorefrontStore, db: Db, origin: Origin) -> Response:
@@ -20,7 +18,7 @@ async def order_status(request: Request, token: str, store_id: StorefrontStore, 
     try:
         async with db.tenant(store_id) as tx:
             shop = await shop_part(tx, store_id, origin.settings)
-            receipt = await receipt_of_token(tx, store_id, token[:MAX_TOKEN])
+            receipt = await receipt_of_token(tx, store_id, token)
     except NotFound:
         if wants_json:
             raise
