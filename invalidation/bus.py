@@ -17,10 +17,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from contracts.events import BUS_KEY, EPOCH_KEY, BusMessage, Position, StreamId
-from contracts.keys import positions_key, store_of_tag
+from contracts.keys import positions_key, shop_tag, store_of_tag
+from contracts.tenant import StoreId
 from invalidation.errors import BusUnavailable
 
 SERVER_KEY = "bus:server"
+MOST_POSITIONS = 10_000
+"""Tags of one shop whose positions are kept; past that the whole shop counts as changed, and counting begins anew. A
+shop that always has something to change would else collect every product it ever had, where nothing may be evicted."""
 _PUBLISH = Path(__file__).with_name("publish.lua").read_text(encoding="utf-8")
 _NOTHING = StreamId(0, 0)
 
@@ -93,12 +97,13 @@ class Bus:
     ) -> Published:
         """Adds `messages` and their tags' positions atomically. `drain` is given with the end of a drain: the last
         message will carry its age. Raises BusUnavailable; then it may or may not have happened."""
-        body = [[message.encode(), _by_positions_key(message.tags)] for message in messages]
+        body = [[message.encode(), _positions(message.tags)] for message in messages]
         arguments = [
             str(known_last) if known_last else "",
             secrets.token_hex(8),
             most_messages,
             positions_ttl_ms,
+            MOST_POSITIONS,
             drain.began_server_ms if drain else "",
             drain.age_ms if drain else "",
             msgpack.packb(body, use_bin_type=False),
@@ -145,19 +150,26 @@ class Bus:
                 has_lost_messages=stream.has_lost_messages,
             )
 
-    async def positions(self, tags: Iterable[str]) -> tuple[str | None, Mapping[str, StreamId]]:
-        """The epoch, and the last position of each of `tags` that changed lately. Raises BusUnavailable."""
-        groups = _by_positions_key(tags)
+    async def positions(self, tags: Iterable[str]) -> tuple[Position | None, Mapping[str, StreamId]]:
+        """Where the bus ends, and the last position of each of `tags` that changed lately. Raises BusUnavailable.
+
+        The end tells a server that went back in time: then it has forgotten changes, and no relay may have noticed yet.
+        """
         async with _translated():
+            groups = _by_store(tags)
             pipeline = self._redis.pipeline(transaction=False)
-            for key, names in groups:
-                pipeline.hmget(key, names)
+            for store_id, names in groups.items():
+                pipeline.hmget(positions_key(store_id), names)
             pipeline.get(EPOCH_KEY)
-            *replies, epoch = await pipeline.execute()
+            pipeline.xinfo_stream(BUS_KEY)
+            *replies, epoch, info = await pipeline.execute(raise_on_error=False)
+            for reply in (*replies, epoch):
+                if isinstance(reply, Exception):
+                    raise reply
             found: dict[str, StreamId] = {}
-            for (_, names), values in zip(groups, replies, strict=True):
+            for names, values in zip(groups.values(), replies, strict=True):
                 found |= {tag: StreamId.parse(value) for tag, value in zip(names, values, strict=True) if value}
-            return None if epoch is None else _text(epoch), found
+            return None if epoch is None else Position(_text(epoch), _stream(info).last), found
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +199,19 @@ def _messages(found: Any) -> list[Raw]:
     return [Raw(StreamId.parse(entry_id), (fields or {}).get(b"m")) for entry_id, fields in entries]
 
 
-def _by_positions_key(tags: Iterable[str]) -> list[tuple[str, list[str]]]:
-    groups: dict[str, list[str]] = {}
+def _by_store(tags: Iterable[str]) -> dict[StoreId | None, list[str]]:
+    groups: dict[StoreId | None, list[str]] = {}
     for tag in tags:
-        groups.setdefault(positions_key(store_of_tag(tag)), []).append(tag)
-    return list(groups.items())
+        groups.setdefault(store_of_tag(tag), []).append(tag)
+    return groups
+
+
+def _positions(tags: Iterable[str]) -> list[tuple[str, list[str], str]]:
+    """As the script takes them: where they are kept, the tags, and the tag that stands for all of a store's."""
+    return [
+        (positions_key(store_id), names, "" if store_id is None else shop_tag(store_id))
+        for store_id, names in _by_store(tags).items()
+    ]
 
 
 def _milliseconds(time: tuple[int, int]) -> int:

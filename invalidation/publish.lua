@@ -1,12 +1,13 @@
 -- Adds messages to the bus and notes each tag's position, all or nothing; makes a new epoch if the bus lost something.
 -- KEYS: bus, epoch, server. ARGV: last id the relay knows it published ('' = none), a fresh random epoch, most messages
--- kept, life of positions in ms, server time in ms when the drain began ('' = mid-drain), the drain's age in ms as the
--- relay measured it, then the messages as msgpack: [[encoded message, [[positions key, [tag, ...]], ...]], ...].
+-- kept, life of positions in ms, most positions of a shop, server time in ms when the drain began ('' = mid-drain), the drain's age in ms as the
+-- relay measured it, then the messages as msgpack: [[encoded message, [[positions key, [tag, ...], shop tag], ...]], ...]
+-- (an empty shop tag: nothing stands for all of them).
 local bus, epoch_key, server_key = KEYS[1], KEYS[2], KEYS[3]
 local known_last, fresh_epoch = ARGV[1], ARGV[2]
-local most_messages, positions_ttl_ms = ARGV[3], ARGV[4]
-local drain_began_ms, measured_age_ms = tonumber(ARGV[5]), tonumber(ARGV[6])
-local messages = cmsgpack.unpack(ARGV[7])
+local most_messages, positions_ttl_ms, most_positions = ARGV[3], ARGV[4], tonumber(ARGV[5])
+local drain_began_ms, measured_age_ms = tonumber(ARGV[6]), tonumber(ARGV[7])
+local messages = cmsgpack.unpack(ARGV[8])
 
 local function last_id()
   local info = redis.pcall('XINFO', 'STREAM', bus)
@@ -57,6 +58,10 @@ for index, message in ipairs(messages) do
   for _, positions in ipairs(message[2]) do
     for _, tag in ipairs(positions[2]) do
       redis.call('HSET', positions[1], tag, last)
+    end
+    if positions[3] ~= '' and redis.call('HLEN', positions[1]) > most_positions then
+      redis.call('DEL', positions[1])
+      redis.call('HSET', positions[1], positions[3], last)
     end
     redis.call('PEXPIRE', positions[1], positions_ttl_ms)
   end

@@ -57,13 +57,19 @@ class Held:
 
 
 class OpenFill:
-    """The changes heard while a fill runs: tag -> its last position, and since when at the latest it is known."""
+    """The changes heard while a fill runs: tag -> its last position, and since when at the latest its first is known: a
+    page overtaken twice has been wrong since the first time."""
 
     __slots__ = ("changes", "is_distrusted")
 
     def __init__(self) -> None:
         self.changes: dict[str, tuple[Position, float]] = {}
         self.is_distrusted = False
+
+    def note(self, tags: tuple[str, ...], position: Position, heard_at: float) -> None:
+        for tag in tags:
+            _, first_heard_at = self.changes.get(tag, (position, heard_at))
+            self.changes[tag] = (position, min(first_heard_at, heard_at))
 
     def heard_since(self, entry: Entry) -> float | None:
         """Since when it is known that the entry was overtaken; None if it was not."""
@@ -160,7 +166,7 @@ class LocalCache:
     def apply(self, tags: tuple[str, ...], position: Position, heard_at: float) -> None:
         """These tags changed: entries made before `position` that carry one are stale."""
         for fill in self._open:
-            fill.changes |= dict.fromkeys(tags, (position, heard_at))
+            fill.note(tags, position, heard_at)
         for tag in tags:
             for held in self._by_tag.get(tag, ()):
                 if _is_news(position, held.entry):

@@ -49,9 +49,11 @@ class Proof:
         )
 
     async def _ask_state_server(self, entry: Entry, made_at: Position) -> bool:
+        heard = self._follower.position
         try:
-            epoch, changes = await self._bus.positions(entry.tags)
+            end, changes = await self._bus.positions(entry.tags)
         except BusUnavailable:
             self._counters.position_errors += 1
             return False
-        return epoch == made_at.epoch and all(change <= made_at.id for change in changes.values())
+        is_whole = end is not None and end.epoch == made_at.epoch and heard is not None and not heard.is_beyond(end)
+        return is_whole and all(change <= made_at.id for change in changes.values())

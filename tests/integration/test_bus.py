@@ -8,12 +8,12 @@ import pytest
 import redis.asyncio
 
 from contracts.events import BUS_KEY, EPOCH_KEY, BusMessage, StreamId
-from contracts.keys import host_tag
-from invalidation.bus import SERVER_KEY, Bus, DrainTimes
+from contracts.keys import host_tag, product_tag
+from invalidation.bus import MOST_POSITIONS, SERVER_KEY, Bus, DrainTimes
 from invalidation.errors import BusUnavailable
 from standalone.command import free_port
 from standalone.servers import EmbeddedValkey, ValkeyProfile
-from tests.fixtures.bus import ACORN_PRODUCT, ACORN_SHOP, BIRCH_PRODUCT, HandRelay, bus_at
+from tests.fixtures.bus import ACORN, ACORN_PRODUCT, ACORN_SHOP, BIRCH_PRODUCT, HandRelay, bus_at
 from tests.fixtures.servers import running
 
 START = StreamId(0, 0)
@@ -49,8 +49,8 @@ async def test_each_tags_position_is_noted_with_the_message_and_expires(bus: Bus
     relay = HandRelay(bus)
     first = await relay.drain((ACORN_PRODUCT, host_tag("acorn.example.com")))
     second = await relay.drain((BIRCH_PRODUCT,))
-    epoch, changes = await bus.positions((ACORN_PRODUCT, ACORN_SHOP, BIRCH_PRODUCT, host_tag("acorn.example.com")))
-    assert epoch == first.position.epoch == second.position.epoch
+    end, changes = await bus.positions((ACORN_PRODUCT, ACORN_SHOP, BIRCH_PRODUCT, host_tag("acorn.example.com")))
+    assert end == second.position
     assert changes == {
         ACORN_PRODUCT: first.position.id,
         host_tag("acorn.example.com"): first.position.id,
@@ -58,6 +58,27 @@ async def test_each_tags_position_is_noted_with_the_message_and_expires(bus: Bus
     }
     for key in ("pos:41", "pos:42", "pos:hosts"):
         assert 89_000_000 < await state.pttl(key) <= 90_000_000
+
+
+async def test_a_shop_that_changes_all_its_products_keeps_few_positions_and_loses_no_change(
+    bus: Bus, state: redis.asyncio.Redis
+) -> None:
+    relay = HandRelay(bus)
+    await relay.drain((BIRCH_PRODUCT,))
+    tags = [product_tag(ACORN, number) for number in range(MOST_POSITIONS)]
+    full = await relay.drain(*(tuple(tags[at : at + 500]) for at in range(0, len(tags), 500)))
+    assert await state.hlen("pos:41") == MOST_POSITIONS
+    over = await relay.drain((product_tag(ACORN, MOST_POSITIONS),))
+    assert over.position.is_beyond(full.position)
+    assert (await bus.positions((tags[0], ACORN_SHOP)))[1] == {ACORN_SHOP: over.position.id}
+    assert await state.hkeys("pos:42") == [BIRCH_PRODUCT]
+    assert await state.pttl("pos:41") > 0
+
+
+async def test_a_tag_that_nobody_can_read_has_no_position_and_is_no_crash(bus: Bus) -> None:
+    await HandRelay(bus).drain((ACORN_PRODUCT,))
+    with pytest.raises(BusUnavailable):
+        await bus.positions(("t/acorn/product/7",))
 
 
 async def test_the_age_is_taken_by_the_server_so_a_relay_that_froze_looks_old(bus: Bus) -> None:

@@ -10,7 +10,7 @@ import pytest
 import redis.asyncio
 
 from contracts.events import BUS_KEY
-from contracts.keys import product_tag
+from contracts.keys import positions_key, product_tag
 from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry
@@ -331,6 +331,20 @@ async def test_a_page_from_before_the_followers_memory_is_judged_by_the_state_se
     assert told(await late.get(ACORN)) == ("acorn 2", Source.FILL, Standing.FRESH)
     assert told(await late.get(BIRCH)) == ("birch 1", Source.SHARED, Standing.FRESH)
     assert late.counters.shared_stale == 1
+
+
+async def test_a_state_server_restored_from_an_older_file_proves_nothing_before_a_relay_notices(world: World) -> None:
+    """1. a page is stored; 2. it changes; 3. an edge starts; 4. the state server comes back as it was before 2."""
+    first = await world.edge()
+    await first.get()
+    await first.tiers.settle()
+    async with redis.asyncio.Redis.from_url(world.state_url) as state:
+        old = await state.dump(BUS_KEY)
+        await world.change(ACORN, "acorn 2")
+        late = await world.edge()
+        await state.restore(BUS_KEY, 0, old, replace=True)
+        await state.delete(positions_key(ACORN))
+    assert (await late.get()).entry.body == b"acorn 2"
 
 
 async def test_an_answer_says_why_each_tier_had_to_ask_further(world: World) -> None:

@@ -100,6 +100,17 @@ def test_a_fill_that_a_purge_overtook_is_not_stored_as_fresh() -> None:
     assert birch.is_fresh
 
 
+def test_a_fill_that_was_overtaken_twice_is_stale_since_the_first_time() -> None:
+    local = cache()
+    with local.open_fill() as fill:
+        local.apply((ACORN_PRODUCT,), at(20), NOW)
+        local.apply((ACORN_PRODUCT,), at(30), NOW + 2)
+        held = local.put(page("a", ACORN, ACORN_PRODUCT), fill, NOW + 2.5)
+        untouched = local.put(page("b", BIRCH, BIRCH_PRODUCT), fill, NOW + 2.5)
+    assert held.stale_until == NOW + STALE_SECONDS
+    assert untouched.is_fresh
+
+
 def test_a_fill_by_an_edge_that_was_ahead_is_not_overtaken_by_what_it_knew() -> None:
     local = cache()
     with local.open_fill() as fill:
