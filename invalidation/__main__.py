@@ -13,6 +13,7 @@ from redis.retry import Retry
 from invalidation.bus import Bus
 from invalidation.errors import MisconfiguredError
 from invalidation.event_queue import EventQueue
+from invalidation.logs import log_as_json
 from invalidation.ops import ops_server
 from invalidation.relay import Relay
 from invalidation.settings import RelaySettings
@@ -45,6 +46,7 @@ async def relay_until_stopped(settings: RelaySettings) -> None:
 
 
 def main() -> None:
+    log_as_json()
     try:
         settings = RelaySettings()  # from the environment
     except ValidationError as error:

@@ -1,13 +1,21 @@
 """`python -m origin` serves the origin."""
 
+import sys
+
 import uvicorn
+from pydantic import ValidationError
 
 from origin.app import create_app
+from origin.logs import log_as_json, wrong_settings
 from origin.settings import OriginSettings
 
 
 def main() -> None:
-    settings = OriginSettings()
+    log_as_json()
+    try:
+        settings = OriginSettings()  # from the environment
+    except ValidationError as error:
+        sys.exit(f"The origin cannot start. {wrong_settings(error)}")
     uvicorn.run(
         create_app(settings),
         host=settings.origin_host,
@@ -18,6 +26,7 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=2,
         log_level="warning",
+        log_config=None,  # ours
     )
 
 
