@@ -1,7 +1,6 @@
 """Builds an edge worker from its settings and takes it down again. Nothing here waits for a server to be there."""
 
 import asyncio
-import hashlib
 import math
 import time
 from collections.abc import AsyncIterator
@@ -23,6 +22,7 @@ from edge_renderer.ops import OpsApp
 from edge_renderer.pages import PageMaker
 from edge_renderer.passthrough import Passthrough
 from edge_renderer.purger import PurgeLag
+from edge_renderer.release import release_of
 from edge_renderer.render import Renderer, RenderLimits
 from edge_renderer.serve import Shopfront
 from edge_renderer.settings import EdgeSettings
@@ -34,8 +34,6 @@ from edge_renderer.turns import Turns
 from invalidation.bus import Bus
 from invalidation.follower import Follower
 from invalidation.lease import Clock, lease_clock
-
-_ENTRY_FORMAT = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +50,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Theming:
-    """The installed themes, read and compiled: the slow part of a start."""
+    """The installed themes, read and compiled, and this release's name: the slow part of a start."""
 
     themes: ThemeLibrary
     renderer: Renderer
+    release: str
 
 
 def load_theming(settings: EdgeSettings) -> Theming:
@@ -63,7 +62,8 @@ def load_theming(settings: EdgeSettings) -> Theming:
     beside_the_packages = Path(__file__).resolve().parent.parent / "themes"
     themes = ThemeLibrary.load(Path(settings.themes_path) if settings.themes_path else beside_the_packages)
     # By the time this thread worked, not by the wall's: a busy machine must not make pages fail.
-    return Theming(themes, Renderer(themes, RenderLimits(), clock=time.thread_time))
+    renderer = Renderer(themes, RenderLimits(), clock=time.thread_time)
+    return Theming(themes, renderer, release_of(themes, settings.edge_cdn_seconds))
 
 
 @asynccontextmanager
@@ -75,7 +75,7 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
         settings.cache_url,
         settings.edge_secret,
         counters,
-        namespace=_namespace(theming.themes),
+        namespace=theming.release,
         answer_seconds=settings.edge_cache_seconds,
         clock=clock,
     )
@@ -164,9 +164,3 @@ def _gauges(tiers: Tiers, hearing: Hearing) -> list[Gauge]:
 def _health(tiers: Tiers, hearing: Hearing) -> dict[str, object]:
     age_seconds = hearing.lease_age_seconds()
     return {"has_lease": hearing.has_lease(), "lease_age_seconds": age_seconds, "entries": len(tiers.local)}
-
-
-def _namespace(themes: ThemeLibrary) -> str:
-    """Edges with other themes or another entry format keep their pages apart on the cache server."""
-    versions = sorted(f"{theme.name}={theme.version}" for theme in themes)
-    return hashlib.blake2b(" ".join([_ENTRY_FORMAT, *versions]).encode(), digest_size=6).hexdigest()

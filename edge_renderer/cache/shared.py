@@ -73,7 +73,11 @@ class SharedCache:
     async def get(self, key: str, store_id: StoreId | None) -> Entry | None:
         try:
             encoded = await self._ask(lambda: self._redis.get(self._name("e", key)))
-            return None if encoded is None else decode_entry(encoded, self._seal_key, key, store_id)
+            if encoded is None:
+                return None
+            if not isinstance(encoded, bytes):
+                raise EntryError("not even a text")
+            return decode_entry(encoded, self._seal_key, key, store_id)
         except CacheError:
             return None
         except EntryError:
@@ -111,7 +115,7 @@ class SharedCache:
             raise CacheError("the cache server is left alone for a moment")
         try:
             answer = await question()
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError, TimeoutError, ValueError) as error:  # the last: what came is not its protocol
             self._note_failure()
             raise CacheError(f"the cache server cannot be used: {error}") from error
         self._failures = 0

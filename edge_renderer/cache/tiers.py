@@ -23,13 +23,13 @@ import structlog
 from contracts.events import Position
 from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
-from edge_renderer.cache.entry import Entry, build_entry
+from edge_renderer.cache.entry import Entry, EntryError, build_entry
 from edge_renderer.cache.local import Held, LocalCache, OpenFill
 from edge_renderer.cache.made import Answer, Built, Fill, NotModified, Source, Standing, Why
 from edge_renderer.cache.proof import Proof
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.single_flight import SingleFlight
-from edge_renderer.errors import OriginUnavailable, Overloaded
+from edge_renderer.errors import OriginUnavailable, Overloaded, PageFailed
 from invalidation.bus import Bus
 from invalidation.follower import Follower
 from invalidation.lease import Clock, lease_clock
@@ -257,7 +257,10 @@ class Tiers:
             snapshot_etag=made.snapshot_etag,
             lifetime_ms=lifetime_ms if made.lifetime_ms is None else min(lifetime_ms, made.lifetime_ms),
         )
-        return build() if len(made.body) < LARGE_BODY_BYTES else await asyncio.to_thread(build)
+        try:
+            return build() if len(made.body) < LARGE_BODY_BYTES else await asyncio.to_thread(build)
+        except EntryError as error:
+            raise PageFailed(f"what was made cannot be an answer: {error}") from error
 
     def _keep(self, making: _Making, entry: Entry, state: Standing) -> Answer:
         now = self._clock()

@@ -18,7 +18,7 @@ from edge_renderer.cache.local import LocalCache
 from edge_renderer.cache.made import Answer, Built, NotModified, Source, Standing, Why
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.tiers import Tiers
-from edge_renderer.errors import OriginUnavailable
+from edge_renderer.errors import OriginUnavailable, PageFailed
 from invalidation.bus import Bus
 from invalidation.follower import Follower
 from standalone.command import free_port
@@ -383,6 +383,32 @@ async def test_rubbish_on_the_cache_server_is_a_counted_miss(world: World, rubbi
         await cache.set("e1:p/41/product/7", rubbish)
     assert told(await edge.get()) == ("acorn 1", Source.FILL, Standing.FRESH)
     assert edge.counters.shared_garbage == 1
+
+
+@pytest.mark.parametrize("rubbish", [b":x\r\n", b"$x\r\n", b"*-7\r\n", b"\xff\xff\r\n"])
+async def test_a_cache_server_that_speaks_rubbish_costs_time_and_no_page(world: World, rubbish: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096):
+            writer.write(rubbish)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        edge = await world.edge(cache_url=f"redis://127.0.0.1:{port}/0")
+        assert told(await edge.get()) == ("acorn 1", Source.FILL, Standing.FRESH)
+        assert edge.counters.shared_errors >= 1
+        await edge.tiers.settle()
+        await edge.shared.close()
+
+
+async def test_what_was_made_but_cannot_be_an_answer_is_a_failed_page(world: World) -> None:
+    edge = await world.edge()
+
+    async def fill(previous: Entry | None) -> Built:
+        return Built(200, ((b"location", b"/\r\nset-cookie: a=b"),), b"", frozenset())
+
+    with pytest.raises(PageFailed):
+        await edge.tiers.get("p/41/x", ACORN, fill)
 
 
 async def test_one_shops_page_under_another_shops_key_is_a_counted_miss(world: World) -> None:
