@@ -23,6 +23,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 KEPT_MESSAGES = 1_000
+KEYS = {"to", "subject", "from", "text", "html", "received_at"}
 MESSAGE_BYTES = 10 * 1024 * 1024
 PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "no-store"}
 
@@ -33,6 +34,8 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        for half in folder.glob("*.new"):  # of a crash
+            half.unlink(missing_ok=True)
 
     def add(self, recipients: list[str], content: bytes) -> None:
         message = email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.default)
@@ -45,18 +48,29 @@ class Mailbox:
             "received_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         path = self._folder / f"{time.time_ns():020d}.json"
-        path.write_text(json.dumps(record), encoding="utf-8")
+        aside = path.with_suffix(".new")
+        aside.write_text(json.dumps(record), encoding="utf-8")
+        aside.replace(path)  # as a whole: who reads sees all of it or nothing
         for old in self._paths()[:-KEPT_MESSAGES]:
             old.unlink(missing_ok=True)
 
     def newest_first(self, recipient: str = "") -> list[dict[str, Any]]:
         """`recipient` keeps only the messages to that address, in any case of letters."""
-        records = [json.loads(path.read_text(encoding="utf-8")) for path in reversed(self._paths())]
+        records = [record for path in reversed(self._paths()) if (record := _read(path))]
         wanted = recipient.lower()
         return [record for record in records if not wanted or wanted in [to.lower() for to in record["to"]]]
 
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob("*.json"))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """None for a file that is gone by now or no message: a damaged one must not hide the others."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.keys() >= KEYS else None
 
 
 def _part(message: EmailMessage, kind: str) -> str:
@@ -72,7 +86,10 @@ class SinkHandler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content or b""
-        self._mailbox.add(list(envelope.rcpt_tos), content if isinstance(content, bytes) else content.encode())
+        try:
+            self._mailbox.add(list(envelope.rcpt_tos), content if isinstance(content, bytes) else content.encode())
+        except OSError as error:  # a full disk: the sender keeps it and tries again
+            return f"452 {error.strerror}"
         return "250 Kept"
 
 
