@@ -5,7 +5,7 @@ What a command needs is imported when it runs: listing shops should not wait for
 # ruff: noqa: PLC0415
 
 import asyncio
-import errno
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from standalone.errors import StandaloneError
-from standalone.output import Output
+from standalone.errors import StandaloneError, expected_failure, sentence_of
+from standalone.output import Output, plain
 
 DataDir = Annotated[Path, typer.Option(help="Where a platform on this machine keeps its data.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -92,13 +92,22 @@ def store_list(
 @store.command("close")
 def store_close(
     name: Annotated[str, typer.Argument(help="Its id, subdomain, host or name.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = Path(".stoa"),
     json: Json = False,
 ) -> None:
-    """Close a shop: its storefront goes offline at once."""
+    """Close a shop for good: its storefront goes offline at once, and its tokens stop working."""
     from standalone import store_commands
 
-    _run(store_commands.close(data_dir, name, _output(json)))
+    def confirm(description: str) -> bool:
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise StandaloneError(f"Closing {description} is final: say that you mean it with --yes.")
+        shown = plain(description).plain
+        return typer.confirm(f"Close {shown}? This is final: nobody can open it again", err=True)
+
+    _run(store_commands.close(data_dir, name, _output(json), confirm))
 
 
 @app.command("import")
@@ -106,7 +115,9 @@ def import_products(
     file: Annotated[Path, typer.Argument(help="A product CSV in either header dialect.")],
     store: Annotated[str, typer.Option(help="The shop: its id, subdomain, host or name.")],
     overwrite: Annotated[bool, typer.Option(help="Update products whose handle is there already.")] = False,
-    token: Annotated[str, typer.Option(help="The shop's admin token, if this platform does not know it.")] = "",
+    token: Annotated[
+        str, typer.Option(help="The shop's admin token, if this platform does not know it; better in STOA_ADMIN_TOKEN.")
+    ] = "",
     data_dir: DataDir = Path(".stoa"),
     json: Json = False,
 ) -> None:
@@ -151,17 +162,15 @@ def _run(command: Coroutine[Any, Any, None]) -> None:
     """Run to the end; an expected failure is one sentence on stderr and exit code 1."""
     try:
         asyncio.run(command)
-    except StandaloneError as error:
-        errors = Console(stderr=True, soft_wrap=True)
-        errors.print(Text.assemble(("stoa: ", "bold red"), str(error)))
-        raise typer.Exit(1) from None
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        Console(stderr=True).print("stoa: The disk is full. Free some space, or choose another place with --data-dir.")
-        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except (StandaloneError, OSError, BaseExceptionGroup) as error:
+        expected = expected_failure(error)
+        if expected is None:
+            raise
+        errors = Console(stderr=True, soft_wrap=True)
+        errors.print(Text.assemble(("stoa: ", "bold red"), plain(sentence_of(expected))))
+        raise typer.Exit(1) from None
 
 
 def main() -> None:

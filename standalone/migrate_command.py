@@ -13,7 +13,7 @@ from standalone.settings import StandaloneSettings
 
 async def run_migrate(data_dir: Path, output: Output) -> None:
     """Roles get the passwords of STOA_APP_PASSWORD and its sisters; without one, a role keeps what it has."""
-    settings = StandaloneSettings()
+    settings = StandaloneSettings.read()
     database_url = settings.database_url
     if database_url:
         await check_database(database_url)

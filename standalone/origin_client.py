@@ -6,11 +6,12 @@ from typing import Any
 
 import httpx
 
-from standalone.errors import StandaloneError
+from standalone.errors import OriginUnreachableError, StandaloneError
 from standalone.ready_file import StoreAccess
 
 REQUEST_SECONDS = 30
 UPLOAD_SECONDS = 600
+POLL_SECONDS = 5
 ADMIN = "/admin/api/2024-10"
 
 
@@ -56,7 +57,8 @@ class OriginClient:
         return started
 
     async def read_import(self, import_id: int | str, token: str) -> dict[str, Any]:
-        answer = await self._ask("GET", f"{ADMIN}/imports/{import_id}.json", headers=_admin(token))
+        path = f"{ADMIN}/imports/{import_id}.json"
+        answer = await self._ask("GET", path, headers=_admin(token), timeout=POLL_SECONDS)
         found: dict[str, Any] = answer["import"]
         return found
 
@@ -64,12 +66,13 @@ class OriginClient:
         try:
             answer = await self._http.request(method, path, **request)
         except httpx.HTTPError as error:
-            raise StandaloneError(
+            raise OriginUnreachableError(
                 f"The origin at {self._http.base_url} does not answer ({error or type(error).__name__}). "
                 "`stoa doctor` says which part is down."
             ) from error
         if answer.is_error:
-            raise StandaloneError(f"The origin refused ({answer.status_code}): {_reason(answer)}")
+            kind = OriginUnreachableError if answer.is_server_error else StandaloneError
+            raise kind(f"The origin refused ({answer.status_code}): {_reason(answer)}")
         content: dict[str, Any] = answer.json() if answer.content else {}
         return content
 

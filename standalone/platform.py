@@ -156,7 +156,9 @@ class Platform:
     async def _start_programs(self, programs: Programs) -> None:
         numbers = range(1, self._options.edge_workers + 1)
         edges = [programs.edge(n, self._ports[f"edge_{n}_direct"], self._ports[f"edge_{n}_ops"]) for n in numbers]
-        await self._start_stage([programs.relay(), programs.origin(), programs.worker(), programs.import_worker(), *edges])
+        await self._start_stage(
+            [programs.relay(), programs.origin(), programs.worker(), programs.import_worker(), *edges]
+        )
 
     async def _start_stage(self, stage: Sequence[Program]) -> None:
         if stage:

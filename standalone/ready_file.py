@@ -1,11 +1,12 @@
 """ready.json: how scripts, tests and the other `stoa` commands find a running platform. Its keys are a promise."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from standalone.errors import StandaloneError
+from standalone.errors import StandaloneError, UnknownStoreError
 from standalone.secrets_file import write_private_json
 
 
@@ -56,14 +57,21 @@ class Ready:
     pids: dict[str, list[int]] = field(default_factory=dict)
 
     def store_called(self, name: str) -> StoreAccess:
-        for store in self.stores:
-            if store.is_called(name):
-                return store
+        found = [store for store in self.stores if store.is_called(name)]
+        if len(found) > 1:
+            raise ambiguous(name, found)
+        if found:
+            return found[0]
         known = ", ".join(store.host.partition(".")[0] for store in self.stores) or "none yet"
-        raise StandaloneError(
+        raise UnknownStoreError(
             f"No shop here is called {name!r}. The shops whose token this platform knows: {known}. "
-            "`stoa store create` makes one; for another, give its token with --token."
+            "`stoa store create` makes one; for another, give its token in STOA_ADMIN_TOKEN."
         )
+
+
+def ambiguous(name: str, stores: Iterable[StoreAccess]) -> StandaloneError:
+    meant = ", ".join(f"{store.host} (id {store.store_id})" for store in stores)
+    return StandaloneError(f"{name!r} may mean several shops: {meant}. Say which by its host.")
 
 
 def ready_path(data_dir: Path) -> Path:

@@ -1,7 +1,9 @@
 """What the `stoa` command reads from the environment: servers and accounts to use instead of its own."""
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from standalone.errors import StandaloneError
 
 
 class StandaloneSettings(BaseSettings):
@@ -34,3 +36,20 @@ class StandaloneSettings(BaseSettings):
     )
     router_password: str = Field(default="", description="The same for stoa_router")
     relay_password: str = Field(default="", description="The same for stoa_relay")
+    admin_token: str = Field(
+        default="", description="`stoa import` uses it for a shop whose token this machine does not know"
+    )
+
+    @classmethod
+    def read(cls) -> "StandaloneSettings":
+        """From the environment. Raises StandaloneError, which names each wrong setting and never its value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = [f"{_variable(detail['loc'])}: {detail['msg']}" for detail in error.errors()]
+            # Without its cause, which tells what was set: that may be a password.
+            raise StandaloneError(f"{'; '.join(wrong)}. Correct it, or unset it.") from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return "_".join(["STOA", *(str(part) for part in location)]).upper()

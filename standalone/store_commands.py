@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from standalone.errors import StandaloneError
+from standalone.errors import StandaloneError, UnknownStoreError
 from standalone.origin_client import OriginClient
 from standalone.output import Output
 from standalone.ready_file import Ready, StoreAccess, read_ready
@@ -36,13 +36,33 @@ async def show_list(data_dir: Path, limit: int, after: int | None, output: Outpu
     output.rows({"stores": stores}, ("Id", "Name", "Host", "Status", "Made"), rows)
 
 
-async def close(data_dir: Path, name: str, output: Output) -> None:
+async def close(data_dir: Path, name: str, output: Output, confirm: Callable[[str], bool]) -> None:
+    """`confirm` is asked with the shop's description, and nothing happens unless it says yes."""
     ready = read_ready(data_dir)
-    store_id = int(name) if name.isdecimal() else ready.store_called(name).store_id
+    store = store_to_close(ready, name)
+    description = f"{store.name} ({store.host}, id {store.store_id})" if store.host else f"shop {store.store_id}"
+    if not confirm(description):
+        raise StandaloneError(f"{description} was left as it is.")
     async with OriginClient(ready.origin, ready.platform_token) as origin:
-        answer = await origin.close_store(store_id)
-    StoreBook(data_dir).remove(store_id)
-    output.result({"closed": store_id} | answer, f"Shop {store_id} is closed.")
+        answer = await origin.close_store(store.store_id)
+    StoreBook(data_dir).remove(store.store_id)
+    output.result({"closed": store.store_id} | answer, f"Closed: {description}.")
+
+
+def store_to_close(ready: Ready, name: str) -> StoreAccess:
+    """The one shop that can be meant. An id may be one this machine knows nothing else of."""
+    try:
+        store = ready.store_called(name)
+    except UnknownStoreError:
+        if not (name.isascii() and name.isdecimal()):
+            raise
+        return StoreAccess(int(name), "", "", "")
+    if name.isascii() and name.isdecimal() and store.store_id != int(name):
+        raise StandaloneError(
+            f"{name!r} may mean {store.host} (id {store.store_id}) or the shop with the id {int(name)}. "
+            "Say which by its host; `stoa store list` shows it."
+        )
+    return store
 
 
 def subdomain_for(name: str) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from standalone.errors import StandaloneError
 from standalone.guardian import guarded
+from standalone.output import plain, print_json
 from standalone.platform import Platform, UpOptions
 from standalone.ready_file import Ready, StoreAccess, ready_path
 from standalone.settings import StandaloneSettings
@@ -28,7 +29,7 @@ async def run_up(options: UpOptions, console: Console, *, is_json: bool) -> None
     """Returns when it was asked to stop (SIGINT, SIGTERM, SIGHUP) and all is stopped."""
     os.umask(0o077)  # mail, logs, queues: nobody else's to read
     shown = Console(stderr=True) if is_json else console
-    platform = Platform(options, StandaloneSettings(), lambda line: _say(shown, line))
+    platform = Platform(options, StandaloneSettings.read(), lambda line: _say(shown, line))
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -39,11 +40,9 @@ async def run_up(options: UpOptions, console: Console, *, is_json: bool) -> None
         await platform.check()
         try:
             if await _unless(asked_to_stop, _bring_up(platform, options, shown)):
-                _show_ready(platform.ready(), options, console, is_json=is_json)
+                show_ready(platform.ready(), options, console, is_json=is_json)
                 await asked_to_stop.wait()
             _say(shown, "stopping")
-        except* StandaloneError as errors:
-            raise _first_of(errors) from None
         finally:
             await platform.stop()
         _say(shown, "stopped; your data stays in " + str(options.data_dir))
@@ -62,11 +61,6 @@ async def _unless(asked_to_stop: asyncio.Event, starting: Coroutine[Any, Any, No
     with contextlib.suppress(asyncio.CancelledError):
         await start
     return False
-
-
-def _first_of(errors: BaseExceptionGroup[StandaloneError]) -> StandaloneError:
-    first = errors.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _bring_up(platform: Platform, options: UpOptions, console: Console) -> None:
@@ -89,7 +83,7 @@ async def _make_demo_shops_once(platform: Platform, ready: Ready, console: Conso
 
     _say(console, "making the demo shops (the first time only)")
     known = {store.host.partition(".")[0]: store.admin_token for store in book.stores()}
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bars: dict[str, TaskID] = {}
 
@@ -111,23 +105,24 @@ def _access(shop: "DemoShop") -> StoreAccess:
     return StoreAccess(shop.store_id, shop.name, shop.host, shop.admin_token)
 
 
-def _show_ready(ready: Ready, options: UpOptions, console: Console, *, is_json: bool) -> None:
+def show_ready(ready: Ready, options: UpOptions, console: Console, *, is_json: bool) -> None:
     if is_json:
         path = ready_path(options.data_dir)
-        console.print_json(data={"ready": str(path.absolute()), "edge": ready.edge, "origin": ready.origin})
+        print_json(console, {"ready": str(path.absolute()), "edge": ready.edge, "origin": ready.origin})
         return
     table = Table.grid(padding=(0, 2))
     for store in ready.stores[:12]:
-        table.add_row(store.name, f"http://{store.host}:{options.edge_port}")
+        table.add_row(plain(store.name), plain(f"http://{store.host}:{options.edge_port}"))
     if len(ready.stores) > 12:
         table.add_row("", f"and {len(ready.stores) - 12} more: stoa store list")
     table.add_row("Admin API", f"{ready.origin}/docs")
     if ready.mail_url:
         table.add_row("Mail", ready.mail_url)
-    table.add_row("Addresses, tokens, pids", str(ready_path(options.data_dir)))
+    table.add_row("Addresses, tokens, pids", plain(str(ready_path(options.data_dir))))
     console.print(table)
     console.print("Ctrl-C stops everything.", style="dim")
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(Text.assemble((time.strftime("%H:%M:%S "), "dim"), line), soft_wrap=True)
+    with contextlib.suppress(OSError):  # a full disk or a terminal that is gone does not stop the platform
+        console.print(Text.assemble((time.strftime("%H:%M:%S "), "dim"), plain(line)), soft_wrap=True)

@@ -39,7 +39,11 @@ def test_a_shop_serves_from_its_making_to_its_closing_and_the_other_one_stays(pl
     taken = platform.stoa("store", "create", "Acorn Close")
     assert taken.returncode == 1
     assert "taken" in taken.stderr
-    assert platform.stoa("store", "close", "acorn-close").returncode == 0
+    unsure = platform.stoa("store", "close", "acorn-close")
+    assert unsure.returncode == 1
+    assert "say that you mean it with --yes" in unsure.stderr
+    assert page(platform, hosts[0]).status_code == 200
+    assert platform.stoa("store", "close", "acorn-close", "--yes").returncode == 0
     until(lambda: page(platform, hosts[0]).status_code != 200, seconds=5)
     assert page(platform, hosts[1]).status_code == 200
     assert acorn["store"]["id"] not in {store.store_id for store in platform.ready.stores}

@@ -36,6 +36,15 @@ def test_a_wrong_address_is_named_and_nothing_is_started(tmp_path: Path) -> None
     assert not (tmp_path / "data" / "postgres").exists()
 
 
+def test_a_wrong_setting_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+    done = up(tmp_path / "data", STOA_CACHE_MEMORY_BYTES="much")
+    assert done.returncode == 1
+    assert "stoa: STOA_CACHE_MEMORY_BYTES: " in done.stderr
+    assert "much" not in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_command_without_a_running_platform_says_how_to_start_one(tmp_path: Path) -> None:
     done = stoa("store", "create", "Acorn", f"--data-dir={tmp_path}")
     assert done.returncode == 1
