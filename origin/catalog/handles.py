@@ -33,11 +33,20 @@ class Handled(StrEnum):
 
 def slug(title: str) -> str:
     """ "Crème Brûlée & Co." -> "creme-brulee-and-co". Letters without a Latin spelling stay; may be empty."""
-    folded = unicodedata.normalize("NFKD", title.lower().translate(_FOLDS))
-    # Accents of Latin letters go; the marks other scripts need to be read are composed again.
-    bare = re.sub(r"([a-z0-9])[\u0300-\u036f]+", r"\1", folded)
-    words = _SEPARATORS.sub("-", _NO_SEPARATOR.sub("", unicodedata.normalize("NFC", bare)))
+    # Lower-cased between the two: the first turns letter-like signs to capitals (TM, No), and some small letters
+    # (of the dotted capital I) are made of a letter and a mark.
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", title).lower().translate(_FOLDS))
+    words = _SEPARATORS.sub("-", unicodedata.normalize("NFC", _without_accents(_NO_SEPARATOR.sub("", folded))))
     return words.strip("-")[: MAX_HANDLE_LENGTH - _SUFFIX_ROOM].strip("-")
+
+
+def _without_accents(decomposed: str) -> str:
+    """Marks on Latin letters and digits go; those that other scripts need to be read stay."""
+    kept: list[str] = []
+    for character in decomposed:
+        if not (unicodedata.combining(character) and kept and kept[-1].isascii() and kept[-1].isalnum()):
+            kept.append(character)
+    return "".join(kept)
 
 
 async def unique(tx: Tx, store_id: StoreId, kind: Handled, wanted: Sequence[str]) -> list[str]:
@@ -67,8 +76,8 @@ async def claim(tx: Tx, store_id: StoreId, kind: Handled, wanted: str, own_id: i
         [store_id, handle, own_id],
     )
     owners = {row["id"]: row["handle"] for row in await cursor.fetchall()}
-    # Clients send back the handle they read; an imported one may be spelled in a way we would not choose.
-    if owners.get(own_id) == wanted:
+    # Clients send back the handle they read; an older one may be spelled in a way we would not choose today.
+    if owners.get(own_id) == wanted == wanted.lower():
         return wanted
     if any(owner != own_id and taken == handle for owner, taken in owners.items()):
         raise Invalid({"handle": ["has already been taken"]})

@@ -14,7 +14,7 @@ import psycopg
 import structlog
 
 from contracts.tenant import StoreId
-from origin.db import Database, Tx
+from origin.db import Database
 from origin.errors import Conflict, OriginError, Unavailable
 from origin.imports import leases
 from origin.imports.dialects import Header, read_header
@@ -23,7 +23,7 @@ from origin.imports.grouping import Group, group_rows
 from origin.imports.parsing import Parser
 from origin.imports.products import Finding, ImportedProduct
 from origin.imports.reading import check_file, read_rows
-from origin.imports.writing import HandlesTaken, Outcome, Writer
+from origin.imports.writing import HandlesTaken, Writer
 
 BATCH_PRODUCTS = 200
 BATCH_ROWS = 500
@@ -153,16 +153,15 @@ class _Run:
             batch.findings.append(Finding(product.line, None, "warning", _IMAGES_NOT_FETCHED))
 
     async def _commit(self, writer: Writer, batch: _Batch) -> None:
-        """Raises what is left after several tries."""
-        for attempt in range(1, TRIES + 1):
+        """All at once; product by product when that fails, so that one of them does not take the others along."""
+        for _ in range(TRIES):
             try:
                 return await self._write(writer, batch, one_by_one=False)
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, HandlesTaken):
-                if attempt == TRIES:
-                    raise
+                continue
             except (psycopg.IntegrityError, psycopg.DataError):
-                # Something the parser does not know refuses one of them; it must not take the others along.
-                return await self._write(writer, batch, one_by_one=True)
+                break  # something the parser does not know refuses one of them
+        await self._write(writer, batch, one_by_one=True)
 
     async def _write(self, writer: Writer, batch: _Batch, *, one_by_one: bool) -> None:
         # A file may end with a batch that has no rows of its own, only a remark.
@@ -171,7 +170,7 @@ class _Run:
             step = leases.Step(self.position, to_byte, rows=batch.rows)
             await leases.advance(tx, self._store_id, self._claim.import_id, step)
             if one_by_one:
-                outcome = await _written_one_by_one(tx, writer, batch.products)
+                outcome = await writer.write_one_by_one(tx, batch.products)
             else:
                 outcome = await writer.write(tx, batch.products)
             reported, kept = self._within_limits([*batch.findings, *outcome.findings])
@@ -200,22 +199,3 @@ class _Run:
 
 async def _next(batches: AsyncIterator[_Batch]) -> _Batch | None:
     return await anext(batches, None)
-
-
-async def _written_one_by_one(tx: Tx, writer: Writer, products: list[ImportedProduct]) -> Outcome:
-    total = Outcome()
-    for product in products:
-        try:
-            async with tx.transaction():
-                outcome = await writer.write(tx, [product])
-        except (psycopg.IntegrityError, psycopg.DataError) as error:
-            log.warning("the database refused a product", handle=product.handle, reason=str(error))
-            total.failed.append(product)
-            total.report(product, "failed", "the product cannot be stored as it is")
-            continue
-        total.created += outcome.created
-        total.updated += outcome.updated
-        total.skipped += outcome.skipped
-        total.failed += outcome.failed
-        total.findings += outcome.findings
-    return total

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import psycopg
+import structlog
+
 from contracts.tenant import StoreId
 from origin.catalog.changes import products_changed
 from origin.catalog.handles import Handled, unique
@@ -26,6 +29,8 @@ from origin.imports.stored import (
     write,
 )
 
+log = structlog.get_logger()
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -36,6 +41,17 @@ class Outcome:
     skipped: int = 0
     failed: list[ImportedProduct] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+    def include(self, other: "Outcome") -> None:
+        self.created += other.created
+        self.updated += other.updated
+        self.skipped += other.skipped
+        self.failed += other.failed
+        self.findings += other.findings
+
+    def fail(self, product: ImportedProduct, reason: str) -> None:
+        self.failed.append(product)
+        self.report(product, "failed", reason)
 
     def report(self, product: ImportedProduct, outcome: str, reason: str) -> None:
         self.findings.append(Finding(product.line, product.handle, outcome, reason))
@@ -77,6 +93,20 @@ class Writer:
             await products_changed(tx, self.store_id, changed)
         return outcome
 
+    async def write_one_by_one(self, tx: Tx, products: Sequence[ImportedProduct]) -> Outcome:
+        """Those that cannot be written are reported as failed, and the others are written all the same."""
+        total = Outcome()
+        for product in sorted(products, key=lambda product: product.handle):  # as `write` locks them: no deadlock
+            try:
+                async with tx.transaction():
+                    total.include(await self.write(tx, [product]))
+            except (psycopg.IntegrityError, psycopg.DataError) as error:
+                log.warning("the database refused a product", handle=product.handle, reason=str(error))
+                total.fail(product, "the product cannot be stored as it is")
+            except HandlesTaken as error:
+                total.fail(product, f"{error}; import the file again")
+        return total
+
     async def _ids_by_handle(self, tx: Tx, products: Sequence[ImportedProduct]) -> Mapping[str, int]:
         cursor = await tx.execute(
             "SELECT handle, id FROM product WHERE store_id = %s AND handle = ANY(%s)",
@@ -110,7 +140,7 @@ class Writer:
         # Holds the handles against the admin API, which gives out free ones in the same way.
         handles = [product.handle for product in products]
         if await unique(tx, self.store_id, Handled.PRODUCT, handles) != handles:
-            raise HandlesTaken("a product with one of these handles was made meanwhile")
+            raise HandlesTaken("a product with this handle was made meanwhile")
         for product in products:
             changes.include(merger.create(product, ids))
             outcome.created += 1
@@ -134,7 +164,7 @@ class Writer:
                 outcome.findings.append(Finding(error.line, product.handle, "failed", error.reason))
                 continue
             except KeyError as error:
-                raise HandlesTaken("a product was renamed or deleted meanwhile") from error
+                raise HandlesTaken("the product was renamed or deleted meanwhile") from error
             for warning in warnings:
                 outcome.report(product, "warning", warning)
             if found:
