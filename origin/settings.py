@@ -34,6 +34,7 @@ class OriginSettings(BaseSettings):
     origin_database_connections: int = Field(10, ge=1, description="most connections as stoa_app")
     origin_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="largest request body")
 
+    origin_unfinished_imports: int = Field(5, ge=1, description="product imports of one shop that may wait or run")
     reservation_seconds: int = Field(900, ge=1, description="how long stock is held for a checkout")
     admin_bucket_size: int = Field(4000, ge=1, description="admin API calls a token may make at once")
     admin_bucket_leak_per_second: float = Field(400.0, gt=0, description="admin API calls a token gets back a second")

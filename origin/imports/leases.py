@@ -17,6 +17,7 @@ from origin.db import Database, Tx
 from origin.imports.products import Finding
 
 LEASE_SECONDS = 10
+WAITING_SECONDS = 180  # an import that was handed out may wait its turn for long; handing it out is a job each time
 MAX_ATTEMPTS = 5
 _DEADLINE = "import"
 
@@ -158,7 +159,8 @@ async def finish(db: Database, store_id: StoreId, import_id: int, from_byte: int
 async def resume_due(db: Database, *, at_most: int = 100) -> int:
     """Hands imports whose process died, or whose event got lost, to the job queue again; returns how many.
 
-    Any number of processes may call this: the deadline is moved in the transaction that writes the event.
+    One whose lease lapsed is handed out at once, and again only after minutes, should nobody have come to it. Any
+    number of processes may call this: the deadline is moved in the transaction that writes the event.
     """
     async with db.directory() as directory:
         cursor = await directory.execute(
@@ -178,7 +180,7 @@ async def _resume(db: Database, store_id: StoreId, import_id: int) -> bool:
         cursor = await tx.execute(
             """UPDATE deadline SET due_at = now() + make_interval(secs => %s)
                WHERE store_id = %s AND kind = %s AND subject_id = %s AND due_at < now()""",
-            [LEASE_SECONDS, store_id, _DEADLINE, import_id],
+            [WAITING_SECONDS, store_id, _DEADLINE, import_id],
         )
         if cursor.rowcount:
             await outbox.add_event(tx, store_id, Topic.IMPORT_REQUESTED, {"import_id": import_id})

@@ -9,11 +9,9 @@ from typing import Any
 from contracts.events import Topic
 from contracts.tenant import StoreId
 from invalidation import outbox
-from origin.db import Database
-from origin.errors import NotFound
-from origin.imports.leases import look_again
-
-FIRST_LOOK_SECONDS = 20  # the event should have been worked on by then
+from origin.db import Database, Tx
+from origin.errors import Conflict, NotFound
+from origin.imports.leases import WAITING_SECONDS, look_again
 
 
 class ImportState(StrEnum):
@@ -49,19 +47,34 @@ _SHOWN = """id, filename, state, overwrites, body_bytes, bytes_read, rows_total,
 
 
 async def request_import(
-    db: Database, store_id: StoreId, *, filename: str, body: bytes, overwrites: bool
+    db: Database, store_id: StoreId, *, filename: str, body: bytes, overwrites: bool, at_most: int
 ) -> ImportRecord:
-    """Stores the file and hands it to the job queue, both or neither."""
+    """Stores the file and hands it to the job queue, both or neither. Raises Conflict if `at_most` are unfinished."""
     async with db.tenant(store_id) as tx:
+        await _refuse_too_many(tx, store_id, at_most)
         cursor = await tx.execute(
             f"""INSERT INTO product_import (store_id, filename, body, body_bytes, overwrites)
                 VALUES (%s, %s, %b, %s, %s) RETURNING {_SHOWN}, report""".encode(),
             [store_id, filename, body, len(body), overwrites],
         )
         record = _record(await cursor.fetchone())
-        await look_again(tx, store_id, record.id, FIRST_LOOK_SECONDS)
+        await look_again(tx, store_id, record.id, WAITING_SECONDS)
         await outbox.add_event(tx, store_id, Topic.IMPORT_REQUESTED, {"import_id": record.id})
         return record
+
+
+async def _refuse_too_many(tx: Tx, store_id: StoreId, at_most: int) -> None:
+    """Of a shop's requests one at a time: otherwise each of many at once would find room for one more."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('imports', %s))", [store_id])
+    cursor = await tx.execute(
+        "SELECT count(*) AS n FROM product_import WHERE store_id = %s AND state IN ('queued', 'running')", [store_id]
+    )
+    row = await cursor.fetchone()
+    if row is not None and row["n"] >= at_most:
+        raise Conflict(
+            f"This shop has {row['n']} imports that are not finished, and may have {at_most} at most; "
+            "wait until one is done, then send the file again"
+        )
 
 
 async def find_import(db: Database, store_id: StoreId, import_id: int) -> ImportRecord:

@@ -1,5 +1,7 @@
 """Imports over HTTP: who may ask, what is taken as a file, and how the answers look."""
 
+import asyncio
+
 import pytest
 
 from origin.app import create_app
@@ -48,6 +50,17 @@ async def test_the_file_may_be_the_whole_body(client):
 async def test_overwriting_may_be_asked_for_in_the_form(client):
     answer = await client.post(PATH, files={"file": ("c.csv", CUP)}, data={"overwrite": "true"})
     assert answer.json()["import"]["overwrite"] is True
+
+
+async def test_a_shop_has_at_most_five_unfinished_imports_and_the_next_shop_its_own(db, acorn, birch, client):
+    answers = await asyncio.gather(*(client.post(PATH, content=CUP) for _ in range(7)))
+    assert sorted(answer.status_code for answer in answers) == [202] * 5 + [409] * 2
+    [sentence] = {answer.json()["errors"] for answer in answers if answer.status_code == 409}
+    assert sentence.startswith("This shop has 5 imports that are not finished")
+    assert (await client.post(PATH, content=CUP, headers={"X-Shopify-Access-Token": birch.token})).status_code == 202
+    done = next(answer.json()["import"]["id"] for answer in answers if answer.status_code == 202)
+    await run_import(db, acorn.id, done)
+    assert (await client.post(PATH, content=CUP)).status_code == 202
 
 
 async def test_another_shops_import_is_not_found(client, birch):

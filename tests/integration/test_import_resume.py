@@ -21,7 +21,8 @@ def shops(acorn, birch):
 
 
 async def requested(db, store_id, body, *, overwrites=False):
-    return (await request_import(db, store_id, filename="p.csv", body=body, overwrites=overwrites)).id
+    asked = await request_import(db, store_id, filename="p.csv", body=body, overwrites=overwrites, at_most=5)
+    return asked.id
 
 
 async def lapse(db, store_id, import_id):
@@ -96,6 +97,26 @@ async def test_an_interrupted_import_is_handed_out_again_once(db, shops):
     await handle_import_requested(db, acorn, events[-1]["payload"])
     assert (await find_import(db, acorn, import_id)).state == "done"
     assert (await find_import(db, birch, other_id)).state == "queued"
+
+
+async def test_an_import_that_waits_its_turn_is_not_handed_out_again_and_again(db, shops):
+    acorn, birch = shops
+    for store_id in (acorn, acorn, birch):
+        await requested(db, store_id, many(1))
+    for seconds in (leases.LEASE_SECONDS, leases.WAITING_SECONDS / 2):
+        await hasten(db, shops, seconds)
+        assert await leases.resume_due(db) == 0
+    await hasten(db, shops, leases.WAITING_SECONDS)
+    assert await leases.resume_due(db) == 3, "their events may have been lost"
+    await hasten(db, shops, leases.LEASE_SECONDS)
+    assert await leases.resume_due(db) == 0
+
+
+async def hasten(db, shops, seconds):
+    """As if this much time had passed."""
+    for store_id in shops:
+        statement = "UPDATE deadline SET due_at = due_at - make_interval(secs => %s) RETURNING due_at"
+        await rows(db, store_id, statement, seconds)
 
 
 async def test_the_event_may_come_again_after_the_end(db, shops):

@@ -10,7 +10,7 @@ from starlette.types import Message
 
 from contracts.tenant import StoreId
 from origin.api.admin.refusals import admin_router
-from origin.api.dependencies import Db, granted
+from origin.api.dependencies import Db, Origin, granted
 from origin.errors import Invalid, NotFound
 from origin.imports.records import ImportRecord, find_import, list_imports, request_import
 
@@ -40,21 +40,28 @@ Reader = Annotated[StoreId, Depends(granted("read_products"))]
 async def create(
     request: Request,
     store_id: Writer,
-    db: Db,
+    origin: Origin,
     overwrite: bool = False,
     filename: Annotated[str, Query(max_length=255)] = "",
 ) -> dict[str, Any]:
     """Takes a product CSV, as the form field `file` or as the whole body, and imports it in the background.
 
     Products whose handle exists are skipped, or brought in line with the file if `overwrite` is true. Ask for the
-    import by its id to follow it.
+    import by its id to follow it. 409 while too many of the shop's imports are unfinished.
     """
     body = await request.body()  # the app limits it
     if request.headers.get("Content-Type", "").lower().startswith("multipart/form-data"):
         body, filename, overwrite = await _from_form(request, body, filename, overwrite)
     if not body.strip():
         raise Invalid({"file": ["is empty: send a product CSV as the form field file, or as the body"]})
-    record = await request_import(db, store_id, filename=_plain_name(filename), body=body, overwrites=overwrite)
+    record = await request_import(
+        origin.db,
+        store_id,
+        filename=_plain_name(filename),
+        body=body,
+        overwrites=overwrite,
+        at_most=origin.settings.origin_unfinished_imports,
+    )
     return {"import": _shape(record)}
 
 
