@@ -11,7 +11,7 @@ from edge_renderer.answer import NEVER_STORED, Answer, secured
 from edge_renderer.errors import BadRequest, EdgeError, OriginUnavailable, Overloaded, PageFailed
 from edge_renderer.metrics import EdgeMetrics
 from edge_renderer.render import Renderer, RenderError
-from edge_renderer.request import Request
+from edge_renderer.request import Request, logged_path
 from edge_renderer.twins import encode_json
 
 log: Any = structlog.get_logger("edge")
@@ -66,7 +66,8 @@ class Apologies:
     def unavailable(self, tenant: Tenant | None, request: Request, request_id: str, error: EdgeError) -> Answer:
         """Logged here, for this is where what went wrong last meets who was told of it."""
         store_id = tenant.store_id if tenant else None
-        log.warning("unavailable", reason=str(error), store_id=store_id, path=request.path, request_id=request_id)
+        path = logged_path(request.path)
+        log.warning("unavailable", reason=str(error), store_id=store_id, path=path, request_id=request_id)
         self._count(error)
         seconds = error.retry_after_seconds if isinstance(error, Overloaded) else _ORIGIN_RETRY_SECONDS
         if request.wants_json:

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 
 from contracts.money import to_decimal_text, to_display
 from edge_renderer import colors
-from edge_renderer.sandbox import state_of
+from edge_renderer.sandbox import RenderState, state_of, text_of
 
 _TAG = re.compile(r"<[^>]*>")
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -73,7 +73,7 @@ def _translate(context: Context, key: str, **values: Any) -> str:
     if isinstance(message, dict):
         form = parsed_locale(state.locale).plural_form(values.get("count") or 0)
         message = message.get(form) or message.get("other", key)
-    return _PLACE.sub(lambda place: str(values.get(place.group(1), "")), message) if values else message
+    return _PLACE.sub(lambda place: text_of(values.get(place.group(1), "")), message) if values else message
 
 
 @pass_context
@@ -99,10 +99,27 @@ def _html(value: Any) -> Markup:
     return Markup(value) if isinstance(value, str) else Markup("")  # noqa: S704
 
 
-def _json(value: Any) -> Markup:
+@pass_context
+def _json(context: Context, value: Any) -> Markup:
     """For a script element: JSON in which no text can end the element."""
+    _check_weight(state_of(context), value)
     text = _ENCODER.encode(value)
     return Markup(text.translate(_JSON_UNSAFE) if _JSON_HAS_UNSAFE(text) else text)  # noqa: S704
+
+
+def _check_weight(state: RenderState, value: Any) -> None:
+    """Lists of lists of the same long text are small here and endless once they are written out."""
+    left, waiting = state.limits.text_length, [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            left -= len(item)
+        elif isinstance(item, (list, tuple, dict)):
+            left -= len(item)
+            if left >= 0:
+                waiting.extend(item.values() if isinstance(item, dict) else item)
+        if left < 0:
+            state.check_length(state.limits.text_length - left)
 
 
 def _image_tag(
@@ -132,7 +149,7 @@ def _image_tag(
 
 def _paragraphs(value: Any) -> Markup:
     """Plain text from a multiline setting: an empty line starts a paragraph, a line end is a line end."""
-    blocks = (block.strip() for block in re.split(r"\n\s*\n", str(value or "").replace("\r", "")))
+    blocks = (block.strip() for block in re.split(r"\n\s*\n", text_of(value).replace("\r", "")))
     inner = ("<br>".join(str(escape(line.strip())) for line in block.split("\n")) for block in blocks if block)
     return Markup("".join(f"<p>{block}</p>" for block in inner))  # noqa: S704
 
@@ -142,14 +159,14 @@ def _paragraphs(value: Any) -> Markup:
 
 @pass_context
 def _text(context: Context, value: Any) -> Any:
-    shown = "" if value is None else value if isinstance(value, str) else str(value)
+    shown = text_of(value)
     state_of(context).charge_output(len(shown))
     return shown
 
 
 @pass_context
 def _join(context: Context, values: Any, separator: str = "") -> Markup:
-    parts = [escape("" if value is None else value) for value in _items(values)]
+    parts = [text_of(value) for value in _items(values)]
     state_of(context).check_length(sum(map(len, parts)) + len(separator) * len(parts))
     return escape(separator).join(parts)
 
@@ -157,8 +174,8 @@ def _join(context: Context, values: Any, separator: str = "") -> Markup:
 @pass_context
 def _replace(context: Context, value: Any, old: str, new: str) -> str:
     if not old:
-        return str(value)
-    found = str(value)
+        return text_of(value)
+    found = text_of(value)
     state_of(context).check_length(len(found) + found.count(old) * max(len(new) - len(old), 0))
     return found.replace(old, new)
 
@@ -173,14 +190,14 @@ def _pluralize(count: Any, one: str, many: str) -> str:
 
 
 def _truncate(value: Any, length: int = 160) -> str:
-    text = " ".join(str(value or "").split())
+    text = " ".join(text_of(value).split())
     if len(text) <= length:
         return text
     return text[:length].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"
 
 
 def _strip_tags(value: Any) -> str:
-    return " ".join(unescape(_TAG.sub(" ", str(value or ""))).split())
+    return " ".join(unescape(_TAG.sub(" ", text_of(value))).split())
 
 
 def _items(values: Any) -> list[Any]:
@@ -234,7 +251,7 @@ def _url_with(path: str, params: Any = None, **changes: Any) -> str:
 
 
 def _escaped(value: Any) -> Markup:
-    return escape(value)
+    return escape(value if isinstance(value, str) else text_of(value))
 
 
 def _extreme(choose: Callable[[Iterable[Any]], Any]) -> Callable[[Any], Any]:
@@ -257,7 +274,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "paragraphs": _paragraphs,
     "href": safe_url,
     "url_with": _url_with,
-    "url_part": lambda value: quote(str(value), safe=""),
+    "url_part": lambda value: quote(text_of(value), safe=""),
     "escape": _escaped,
     "e": _escaped,
     "text": _text,
@@ -267,12 +284,12 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "truncate": _truncate,
     "striptags": _strip_tags,
     "replace": _replace,
-    "lower": lambda value: str(value or "").lower(),
-    "upper": lambda value: str(value or "").upper(),
-    "capitalize": lambda value: str(value or "").capitalize(),
-    "trim": lambda value: str(value or "").strip(),
+    "lower": lambda value: text_of(value).lower(),
+    "upper": lambda value: text_of(value).upper(),
+    "capitalize": lambda value: text_of(value).capitalize(),
+    "trim": lambda value: text_of(value).strip(),
     "join": _join,
-    "split": lambda value, separator: str(value or "").split(separator or None)[:1000],
+    "split": lambda value, separator: text_of(value).split(separator or None)[:1000],
     "length": _length,
     "count": _length,
     "first": lambda values: next(iter(_items(values)), None),

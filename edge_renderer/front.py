@@ -14,7 +14,7 @@ from edge_renderer.apologies import Apologies, plain_page
 from edge_renderer.asgi import Receive, Scope, Send
 from edge_renderer.errors import BadRequest, EdgeError
 from edge_renderer.metrics import EdgeMetrics
-from edge_renderer.request import Request
+from edge_renderer.request import Request, logged_path
 from edge_renderer.serve import Shopfront
 
 log: Any = structlog.get_logger("edge")
@@ -59,5 +59,5 @@ class Front:
 
 
 def _described(scope: Scope, status: int, request_id: str) -> dict[str, Any]:
-    path = scope["raw_path"].decode("latin-1")[:200]
+    path = logged_path(scope["raw_path"].decode("latin-1"))
     return {"status": status, "method": scope["method"], "path": path, "request_id": request_id}

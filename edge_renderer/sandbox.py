@@ -145,6 +145,14 @@ def state_of(context: Context) -> RenderState:
     return state
 
 
+def text_of(value: Any) -> str:
+    """What a theme prints of a value: of null and of whole lists nothing. Written out, a list of lists of lists could
+    be larger than any limit before anybody had counted it."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None or isinstance(value, (list, tuple, dict)) else str(value)
+
+
 @pass_context
 def _charge_step(context: Context, byte_count: int) -> str:
     context.parent[STATE].charge(byte_count)
@@ -227,16 +235,13 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         What has nothing to escape goes out as it is: looking for it costs a third of making new Markup of it.
         """
         kind = type(value)
-        if kind is str:
-            text = escape(value) if _needs_escaping(value) else value
-        elif kind is int:
+        if kind is int:
             text = str(value)
         elif kind is Markup:
             text = value
-        elif value is None:
-            return ""
         else:
-            text = escape(value)
+            text = value if kind is str else text_of(value)
+            text = escape(text) if _needs_escaping(text) else text
         state = context.parent[STATE]
         state.bytes_left -= len(text)  # charge_output, without the call: this runs some hundred times a page
         if state.bytes_left < 0:

@@ -62,7 +62,7 @@ def render_twin(tenant: Tenant, page: Page, snapshot: Snapshot) -> Rendered:
             return Rendered(200, XML_TYPE, sitemap.encode("utf-8", "replace"), frozenset(parts.tags))
         answer = _MAKERS[page.kind, page.format](tenant, page, parts, shop_url)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise PageFailed(f"the snapshot of {page.url} lacks something: {type(error).__name__}: {error}") from error
+        raise PageFailed(f"the snapshot of {page.path} lacks something: {type(error).__name__}: {error}") from error
     return Rendered(200, JSON_TYPE, encode_json(answer), frozenset(parts.tags))
 
 

@@ -166,7 +166,8 @@ class Tiers:
                 return _Outcome(replace(answer, local_why=Why.STALE if held else Why.MISS), started_at)
             except Exception as error:
                 self.counters.failed_fills += 1
-                log.warning("a page could not be made", key=key, error=repr(error))
+                named = key.partition("?")[0]  # what somebody searched for is nobody else's business
+                log.warning("a page could not be made", key=named, error=repr(error))
                 raise
 
     async def _obtain(self, making: _Making) -> Answer:

@@ -1,5 +1,6 @@
 """Theme code is untrusted: what it cannot say, what it cannot reach, and where it is stopped."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,26 @@ def test_calling_anything_but_macros_fails(bench: Bench, template: str) -> None:
 def test_a_greedy_theme_is_stopped(bench: Bench, template: str) -> None:
     with pytest.raises(RenderError):
         bench.render(template)
+
+
+# Small as long as nobody writes it out: 4 ** 20 texts.
+NESTED = "{% set a = ['x', 'x', 'x', 'x'] %}" + "".join(
+    f"{{% set {after} = [{before}, {before}, {before}, {before}] %}}"
+    for before, after in pairwise("abcdefghijklmnopqrst")
+)
+
+
+def test_a_list_that_is_endless_once_it_is_written_out_is_not(bench: Bench) -> None:
+    for way in ("{{ t }}", "{{ t ~ '' }}", "{{ t|lower }}", "{{ t|replace('x', 'y') }}", "{{ t|join }}", "{{ t|e }}"):
+        assert bench.render(NESTED + way) == ""
+    with pytest.raises(RenderLimitError, match="over 50000 characters"):
+        bench.render(NESTED + "{{ t|json }}")
+    assert bench.render("{{ [1, [2, {'a': none}]]|json }}") == '[1,[2,{"a":null}]]'
+
+
+def test_a_long_text_is_not_joined_a_thousand_times(bench: Bench) -> None:
+    with pytest.raises(RenderLimitError, match="over 50000 characters"):
+        bench.render("{% set t = '" + "&" * 40_000 + "' %}{{ [t, t]|join }}")
 
 
 def test_a_slow_theme_is_stopped_by_the_clock(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from edge_renderer.cache.local import LocalCache
 from edge_renderer.cache.made import Answer as Found
 from edge_renderer.cache.made import Source, Standing, Why
 from edge_renderer.errors import BadRequest
-from edge_renderer.request import Request, accepted_encodings
+from edge_renderer.request import Request, accepted_encodings, logged_path
 from edge_renderer.responses import cache_status, file_headers, is_match, moved, page_headers, respond
 
 _BODY = b"<!doctype html><p>" + b"a bowl, " * 400
@@ -210,6 +210,22 @@ def test_a_request_names_exactly_one_host(hosts: list[bytes]) -> None:
 )
 def test_a_cart_token_is_read_only_if_it_can_be_one(cookie: str, token: str) -> None:
     assert request(cookie=cookie).cart_token == token
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/products/bowl", "/products/bowl"),
+        ("/cart/add.js", "/cart/add.js"),
+        ("/orders", "/orders"),
+        ("/orders/1001-a-secret", "/orders/..."),
+        ("/checkout/c0ffee/done", "/checkout/..."),
+        ("//Orders/x", "/Orders/..."),
+        ("/" + "a" * 300, "/" + "a" * 199),
+    ],
+)
+def test_a_log_does_not_open_an_order_to_its_readers(path: str, logged: str) -> None:
+    assert logged_path(path) == logged
 
 
 def test_scripts_are_told_from_people() -> None:
