@@ -52,10 +52,11 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody can say yet whether money moved."""
+    """Nobody can say yet whether money moved. `is_answer`: the provider itself said so, as far as it knows."""
 
     reason: str
     intent_id: str | None = None
+    is_answer: bool = True
 
 
 Outcome = Succeeded | RequiresAction | Declined | Unknown
@@ -134,7 +135,7 @@ class Payments:
         try:
             intent = await self._client.v1.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]})
         except stripe.StripeError as error:
-            return Unknown(str(error), intent_id), {}
+            return Unknown(str(error), intent_id, is_answer=isinstance(error, stripe.InvalidRequestError)), {}
         return outcome_of(intent), intent.metadata.to_dict() if intent.metadata else {}
 
     async def find(self, attempt: str) -> Outcome | None:

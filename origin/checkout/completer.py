@@ -17,6 +17,7 @@ log = structlog.get_logger()
 
 PAUSE_SECONDS = 2.0
 BATCH = 50
+AT_ONCE = 5  # a provider that does not answer takes each its whole time-out
 ABANDONED = Declined("expired", "The payment was not completed in time. You have not been charged.")
 
 
@@ -49,12 +50,18 @@ class Completer:
                 [BATCH],
             )
             due = [(StoreId(row["store_id"]), int(row["subject_id"])) for row in await cursor.fetchall()]
-        for store_id, attempt_id in due:
+        places = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._try_to_drive(places, store_id, attempt_id) for store_id, attempt_id in due))
+        return len(due)
+
+    async def _try_to_drive(self, places: asyncio.Semaphore, store_id: StoreId, attempt_id: int) -> None:
+        async with places:
             try:
                 await self.drive(store_id, attempt_id)
             except OriginError as error:
                 log.warning("attempt not driven", store_id=store_id, attempt_id=attempt_id, error=str(error))
-        return len(due)
+            except Exception as error:
+                log.error("attempt failed", store_id=store_id, attempt_id=attempt_id, error=repr(error))
 
     async def drive(self, store_id: StoreId, attempt_id: int) -> None:
         async with self._db.tenant(store_id) as tx:

@@ -165,8 +165,14 @@ class Checkouts:
         return await self.settle(store_id, attempt_id, outcome)
 
     async def hear(self, intent_id: str) -> bool:
-        """The provider's webhook named an intent: its state now counts, not what the message said. False: not ours."""
+        """The provider's webhook named an intent: its state now counts, not what the message said. False: not ours.
+
+        Raises Unavailable when the provider cannot be asked: it has to tell us again, as it may be the only one who
+        knows of a payment that came after its attempt had been given up.
+        """
         outcome, metadata = await self._payments.look_up(intent_id)
+        if isinstance(outcome, Unknown) and not outcome.is_answer:
+            raise Unavailable("the payment provider cannot be asked")
         store, attempt = metadata.get("stoa_store_id", ""), metadata.get("stoa_attempt_id", "")
         if not (store.isdigit() and attempt.isdigit()):
             return False

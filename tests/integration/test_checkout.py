@@ -1,6 +1,7 @@
 """Checkout against the real payment sandbox: what is sold, charged and kept, whatever is sent twice or dies halfway."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -9,10 +10,11 @@ from origin.cart.shopping import Shopping
 from origin.carts import Cart
 from origin.checkout import attempts
 from origin.checkout.answers import AnswerKind
-from origin.errors import Invalid
+from origin.checkout.flow import Checkouts
+from origin.errors import Invalid, Unavailable
 from origin.payments import Payments
 from tests.fixtures.buying import ATTEMPTS, ORDERS, buy, fill, late_success, make_due, reserve, submission
-from tests.fixtures.checkout import add_variant, levels, rows
+from tests.fixtures.checkout import add_variant, levels, rows, until
 
 
 async def test_a_paid_order_is_placed_and_told(till, shops, sandbox):
@@ -180,14 +182,13 @@ async def test_a_claim_whose_process_died_is_forgotten(till, shops):
 async def test_an_answer_that_never_came_is_settled_later_and_charged_once(till, shops, sandbox, till_settings):
     acorn, _ = shops
     hasty = Payments(till_settings, timeout_seconds=0.2)
-    till.checkouts._payments = hasty
     sandbox.knobs.answer_ms = 1000
-    answer = await buy(till, acorn)
+    impatient = replace(till, checkouts=Checkouts(till.db, till.carts, hasty, till_settings))
+    answer = await buy(impatient, acorn)
     await hasty.close()
     assert (answer.status, answer.kind) == (202, AnswerKind.PROCESSING)
     assert await levels(till.db, acorn.id, acorn.cup) == (4, 1, 0)
     sandbox.knobs.answer_ms = 0
-    till.checkouts._payments = till.payments
     await make_due(till, acorn)
     await till.completer.run_once()
     assert await levels(till.db, acorn.id, acorn.cup) == (4, 0, 1)
@@ -269,9 +270,10 @@ async def test_what_may_be_oversold_is(till, shops):
 async def test_a_connected_shop_is_paid_with_a_destination_charge(till, shops, sandbox, till_settings):
     acorn, birch = shops
     await rows(till.db, acorn.id, "UPDATE shop SET stripe_account_id = 'acct_acorn' WHERE store_id = %s RETURNING 1")
-    till.checkouts._settings = till_settings.model_copy(update={"application_fee_basis_points": 250})
-    assert (await buy(till, acorn)).status == 201
-    assert (await buy(till, birch)).status == 201
+    settings = till_settings.model_copy(update={"application_fee_basis_points": 250})
+    for_a_share = replace(till, checkouts=Checkouts(till.db, till.carts, till.payments, settings))
+    assert (await buy(for_a_share, acorn)).status == 201
+    assert (await buy(for_a_share, birch)).status == 201
     plain, connected = await sandbox.intents()
     assert connected["transfer_data"] == {"destination": "acct_acorn"}
     assert (connected["on_behalf_of"], connected["application_fee_amount"]) == ("acct_acorn", 49)
@@ -286,3 +288,37 @@ async def test_answers_are_forgotten_after_their_time_and_orders_are_not(till, s
     assert await rows(till.db, acorn.id, ATTEMPTS) == []
     assert len(await rows(till.db, acorn.id, ORDERS)) == 1
     assert isinstance(await till.carts.read(acorn.id, None), Cart)
+
+
+async def test_an_attempt_that_fails_or_waits_does_not_keep_the_others_waiting(till, shops, sandbox):
+    acorn, birch = shops
+    wanted = [submission(await fill(till, acorn)) for _ in range(3)]
+    first, *_ = [await reserve(till, acorn, each, f"key-{number}") for number, each in enumerate(wanted)]
+    await reserve(till, birch, submission(await fill(till, birch)))
+    async with till.db.tenant(acorn.id) as tx:
+        await tx.execute(
+            "UPDATE checkout_attempt SET response_body = '[1]' WHERE store_id = %s AND id = %s", [acorn.id, first]
+        )
+    for shop in shops:
+        await make_due(till, shop)
+    sandbox.knobs.latency_ms = 500
+    round_of_all = asyncio.create_task(till.completer.run_once())
+    await until(lambda: len(sandbox.knobs.running_keys) == 3)
+    assert await round_of_all == 4
+    assert await levels(till.db, acorn.id, acorn.cup) == (2, 1, 2)
+    assert await levels(till.db, birch.id, birch.cup) == (4, 0, 1)
+
+
+async def test_a_webhook_is_not_taken_while_the_provider_cannot_be_asked(till, shops, sandbox, till_settings):
+    acorn, _ = shops
+    late = await late_success(till, acorn)
+    await make_due(till, acorn, seconds=1000)
+    [intent] = await sandbox.intents()
+    hasty = Payments(till_settings, timeout_seconds=0.2)
+    sandbox.knobs.latency_ms = 1000
+    with pytest.raises(Unavailable):
+        await Checkouts(till.db, till.carts, hasty, till_settings).hear(intent["id"])
+    await hasty.close()
+    sandbox.knobs.latency_ms = 0
+    assert await till.checkouts.hear(intent["id"])
+    assert (await till.checkouts.submit(acorn.id, "key", late)).kind == AnswerKind.PLACED
