@@ -27,6 +27,14 @@ class Topic(StrEnum):
 # Where the relay sends events: rq imports this name in the worker, so that the relay never imports the origin.
 EVENT_JOB = "origin.jobs.events.handle"
 EVENT_QUEUE = "events"
+# An import may run for an hour; nobody's order confirmation waits for it.
+IMPORT_QUEUE = "imports"
+QUEUES = (EVENT_QUEUE, IMPORT_QUEUE)
+
+
+def queue_of(topic: str) -> str:
+    """The job queue an event goes to. Each is worked by processes of its own."""
+    return IMPORT_QUEUE if topic == Topic.IMPORT_REQUESTED else EVENT_QUEUE
 
 
 class StreamId(NamedTuple):

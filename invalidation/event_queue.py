@@ -1,12 +1,12 @@
 """Events from the outbox as rq jobs. The job's id is the row's, so an event handed over twice is one job."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rq import Queue, Retry
 from rq.exceptions import DuplicateJobError
 
-from contracts.events import EVENT_JOB, EVENT_QUEUE, Topic
+from contracts.events import EVENT_JOB, IMPORT_QUEUE, QUEUES, queue_of
 from invalidation.coalesce import Row
 
 RETRY_SECONDS = (1, 5, 30, 120, 600)
@@ -17,16 +17,16 @@ _KEEP_FAILED_SECONDS = 7 * 86_400
 class EventQueue:
     """rq speaks to the state server without async: call it in a thread. Errors of the connection pass through."""
 
-    def __init__(self, queue: Queue, *, job_seconds: int, import_job_seconds: int) -> None:
-        self._queue = queue
+    def __init__(self, queues: Mapping[str, Queue], job_seconds: Mapping[str, int]) -> None:
+        """Both by the queue's name."""
+        self._queues = queues
         self._job_seconds = job_seconds
-        self._import_job_seconds = import_job_seconds
 
     @classmethod
     def on(cls, connection: Any, *, job_seconds: int, import_job_seconds: int) -> "EventQueue":
         """`connection`: a sync client of the state server."""
-        queue = Queue(EVENT_QUEUE, connection=connection)
-        return cls(queue, job_seconds=job_seconds, import_job_seconds=import_job_seconds)
+        queues = {name: Queue(name, connection=connection) for name in QUEUES}
+        return cls(queues, dict.fromkeys(QUEUES, job_seconds) | {IMPORT_QUEUE: import_job_seconds})
 
     def enqueue(self, rows: Iterable[Row]) -> int:
         """How many became jobs now; those that had before are left as they are."""
@@ -34,14 +34,14 @@ class EventQueue:
 
     def _enqueue_one(self, row: Row) -> bool:
         event = {"store_id": row.store_id, "outbox_id": row.id, "topic": row.topic, "payload": dict(row.payload or {})}
-        seconds = self._import_job_seconds if row.topic == Topic.IMPORT_REQUESTED else self._job_seconds
+        name = queue_of(str(row.topic))
         try:
-            self._queue.enqueue(
+            self._queues[name].enqueue(
                 EVENT_JOB,
                 event,
                 job_id=f"event-{row.store_id}-{row.id}",
                 unique=True,
-                job_timeout=seconds,
+                job_timeout=self._job_seconds[name],
                 result_ttl=_KEEP_RESULT_SECONDS,
                 failure_ttl=_KEEP_FAILED_SECONDS,
                 retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)),

@@ -1,6 +1,6 @@
-"""`python -m origin.jobs` works the job queue: one rq worker that outlives restarts of the state server."""
+"""`python -m origin.jobs --queue NAME` works one job queue: an rq worker that outlives restarts of the state server."""
 
-import logging
+import argparse
 import signal
 import sys
 import time
@@ -8,17 +8,17 @@ from collections.abc import Callable
 from types import FrameType
 
 import redis
+from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from rq import Queue, Worker
 
-from contracts.events import EVENT_QUEUE
+from contracts.events import QUEUES
 from origin.jobs import events
+from origin.jobs.worker import LONGEST_PAUSE_SECONDS, QueueWorker
+from origin.logs import log_as_json, wrong_settings
 from origin.settings import OriginSettings
 
-QUEUES = (EVENT_QUEUE, "imports")
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
 GOOD_RUN_SECONDS = 60.0
 
 
@@ -33,8 +33,7 @@ class Stop:
         self._handle_with(self._ask)
 
     def yield_to_worker(self) -> None:
-        """Until rq has its own handlers, in this process and the scheduler's, a signal simply ends the process: one
-        that only set a flag here would be lost, and rq would wait for its scheduler for ever."""
+        """Until rq has its own handlers, a signal simply ends the process: one that only set a flag would be lost."""
         self._handle_with(signal.SIG_DFL)
 
     def pause(self, seconds: float) -> None:
@@ -51,27 +50,20 @@ class Stop:
             signal.signal(number, handler)
 
 
-class EndingWorker(Worker):
-    """Tells whether it ended because somebody asked, which rq forgets when it was idle, or lost its connection."""
-
-    max_connection_wait_time = LONGEST_PAUSE_SECONDS  # rq's own is a minute
-    was_asked = False
-
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        self.was_asked = True
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
-
-
 def main() -> None:
-    settings = OriginSettings()
+    log_as_json()
+    try:
+        settings = OriginSettings()  # from the environment
+    except ValidationError as error:
+        sys.exit(f"The worker cannot start. {wrong_settings(error)}")
+    queue_name = _asked_queue()
     events.check()
-    logging.basicConfig(level=logging.WARNING)
     stop = Stop()
     pause = FIRST_PAUSE_SECONDS
     while not stop.is_asked:
         started = time.monotonic()
         try:
-            was_asked = _work(settings.state_url, stop)
+            was_asked = _work(settings.state_url, queue_name, stop)
         except (redis.RedisError, OSError) as error:
             print(f"worker: the state server cannot be reached ({error}); trying again", file=sys.stderr, flush=True)
             was_asked = False
@@ -86,16 +78,22 @@ def main() -> None:
         stop.pause(pause)
 
 
-def _work(state_url: str, stop: Stop) -> bool:
+def _asked_queue() -> str:
+    parser = argparse.ArgumentParser(prog="python -m origin.jobs", description="Works one queue of jobs.")
+    parser.add_argument("--queue", required=True, choices=QUEUES, help="one process each: imports may run for an hour")
+    return str(parser.parse_args().queue)
+
+
+def _work(state_url: str, queue_name: str, stop: Stop) -> bool:
     """Until somebody asks us to end (True) or the connection is lost (False)."""
     connection = redis.Redis.from_url(state_url, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
     with connection:
         connection.ping()
-        worker = EndingWorker([Queue(name, connection=connection) for name in QUEUES], connection=connection)
+        worker = QueueWorker(queue_name, connection)
         if stop.is_asked:
             return True
         stop.yield_to_worker()
-        worker.work(logging_level="WARNING", with_scheduler=True)
+        worker.work(logging_level="WARNING")
         return worker.was_asked
 
 

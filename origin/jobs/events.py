@@ -76,8 +76,10 @@ async def _empty_cart(tools: Tools, store_id: StoreId, order_id: int) -> None:
         row = await cursor.fetchone()
     if row is not None:
         payments = Payments(tools.settings)
-        await Checkouts(tools.db, tools.carts, payments, tools.settings).empty_cart(store_id, row["id"])
-        await payments.close()
+        try:
+            await Checkouts(tools.db, tools.carts, payments, tools.settings).empty_cart(store_id, row["id"])
+        finally:
+            await payments.close()
 
 
 async def order_paid(_tools: Tools, _event: Event) -> None:

@@ -22,7 +22,8 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 PROGRAMS = {
     "python -m invalidation": "invalidation",
     "python -m origin": "origin",
-    "python -m origin.jobs": "origin",
+    "python -m origin.jobs --queue events": "origin",
+    "python -m origin.jobs --queue imports": "origin",
     "python -m edge_renderer": "edge_renderer",
     "python -m standalone.cli migrate": "standalone",
 }
