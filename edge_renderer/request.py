@@ -37,7 +37,7 @@ class Request:
         return cls(
             method=scope["method"],
             target=target.decode("latin-1"),
-            host=normalise_host(hosts[0].decode("latin-1")),
+            host=_host(hosts[0]),
             headers=headers,
             client_address=peer[0] if peer else "",
             receive=receive,
@@ -82,6 +82,11 @@ class Request:
         accept = self.header(b"accept")
         is_script = "json" in accept or "javascript" in accept or bool(self.header(b"x-requested-with"))
         return self.path.endswith((".js", ".json")) or is_script or "json" in self.header(b"content-type")
+
+
+@lru_cache(maxsize=4096)
+def _host(value: bytes) -> str | None:
+    return normalise_host(value.decode("latin-1"))
 
 
 def logged_path(raw_path: str) -> str:

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from contracts.page import NoPage, Page, Redirect, parse_target
 
 _FILE = re.compile(r"/files/([1-9]\d{0,15})/[\w.%~+@-]{1,255}", re.ASCII)
+_REMEMBERED_LENGTH = 200
 _PASSED = re.compile(r"/(cart|checkout|orders|account)(\.js|\.json|/.*)?", re.ASCII)
 
 
@@ -40,11 +42,22 @@ Route = Page | Redirect | CartPage | Passed | UploadedFile | ThemeAsset | Nowher
 
 
 def route(target: str) -> Route:
-    """Raises BadTarget for a target that nothing can have; what names nothing is Nowhere."""
+    """Raises BadTarget for a target that nothing can have; what names nothing is Nowhere.
+
+    What is asked for often is remembered: reading a target is a quarter of a hit's cost. Long ones are not, so that
+    nobody fills the memory with them.
+    """
+    return _remembered(target) if len(target) <= _REMEMBERED_LENGTH else _read(target)
+
+
+def _read(target: str) -> Route:
     try:
         return parse_target(target)
     except NoPage:
         return _beside_pages(target.partition("?")[0])
+
+
+_remembered = lru_cache(maxsize=4096)(_read)
 
 
 def _beside_pages(path: str) -> Route:

@@ -65,6 +65,16 @@ def test_no_path_climbs_out_of_what_is_passed_on(target: str) -> None:
         route(target)
 
 
+def test_a_target_is_read_alike_the_first_time_and_later_however_long_it_is() -> None:
+    for target in ("/products/bowl?variant=7", "/products/bowl?variant=7&x=" + "y" * 300):
+        assert [route(target) for _ in range(3)] == [
+            Page(PageKind.PRODUCT, handle="bowl", params=(("variant", "7"),))
+        ] * 3
+    for _ in range(2):
+        with pytest.raises(BadTarget):
+            route("/products//bowl")
+
+
 def test_pages_and_redirects_are_left_as_they_are() -> None:
     assert route("/products/bowl?utm=x") == Page(PageKind.PRODUCT, handle="bowl")
     assert route("/products/bowl/") == Redirect("/products/bowl")
