@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -13,11 +14,16 @@ import redis
 from contracts.events import Topic
 from invalidation.coalesce import Row
 from invalidation.event_queue import EventQueue
+from origin.catalog.handles import Handled, unique
+from origin.imports.records import find_import, request_import
+from origin.imports.running import run_import
 from origin.jobs.events import handle
 from standalone.command import Command, free_port
+from standalone.leftovers import end_session
+from tests.fixtures.buying import buy, fill
 from tests.fixtures.checkout import rows
+from tests.fixtures.product_csv import many
 from tests.fixtures.servers import running
-from tests.integration.test_checkout import buy, fill
 
 
 @pytest.fixture(scope="module")
@@ -90,25 +96,79 @@ async def _as_of(cart, generation):
     return type(cart)(cart.token, cart.lines, cart.note, cart.attributes, generation)
 
 
-def start_worker(environment):
-    return subprocess.Popen([sys.executable, "-m", "origin.jobs"], env=os.environ | environment)
+@contextmanager
+def worker(environment, queue="events"):
+    """A worker program; what is left of it and its work-horse in the end is killed."""
+    argv = [sys.executable, "-m", "origin.jobs", f"--queue={queue}"]
+    started = subprocess.Popen(argv, env=os.environ | environment, start_new_session=True)
+    try:
+        yield started
+    finally:
+        kill(started)
+
+
+def kill(process):
+    process.kill()
+    process.wait()
+    end_session(process.pid)
+
+
+async def enqueue(state_url, row):
+    with redis.Redis.from_url(state_url) as connection:
+        queue = EventQueue.on(connection, job_seconds=60, import_job_seconds=60)
+        assert await asyncio.to_thread(queue.enqueue, [row]) == 1
+
+
+async def arrival(post_office, recipient, seconds):
+    async with asyncio.timeout(seconds):
+        while not await messages(post_office, recipient):  # noqa: ASYNC110 - another program's work
+            await asyncio.sleep(0.1)
 
 
 async def test_the_worker_runs_queued_events_and_ends_when_asked(till, shops, post_office, environment, state_url):
     acorn, _ = shops
     order = (await buy(till, acorn, email="worker@example.com")).more["order"]
-    with redis.Redis.from_url(state_url) as connection:
-        queue = EventQueue.on(connection, job_seconds=60, import_job_seconds=60)
-        row = Row(acorn.id, 1, [], str(Topic.ORDER_CREATED), {"order_id": order["id"]})
-        assert await asyncio.to_thread(queue.enqueue, [row]) == 1
-    worker = start_worker(environment)
-    try:
-        async with asyncio.timeout(60):
-            while not await messages(post_office, "worker@example.com"):  # noqa: ASYNC110 - another program's work
-                await asyncio.sleep(0.1)
-        worker.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(worker.wait, 30) == 0
-    finally:
-        if worker.poll() is None:
-            worker.kill()
-            worker.wait()
+    await enqueue(state_url, Row(acorn.id, 1, [], str(Topic.ORDER_CREATED), {"order_id": order["id"]}))
+    with worker(environment) as running_worker:
+        await arrival(post_office, "worker@example.com", 60)
+        running_worker.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(running_worker.wait, 30) == 0
+
+
+async def test_the_job_of_a_killed_worker_is_done_soon_after(till, shops, post_office, environment, state_url):
+    acorn, _ = shops
+    order = (await buy(till, acorn, email="killed@example.com")).more["order"]
+    await enqueue(state_url, Row(acorn.id, 2, [], str(Topic.ORDER_CREATED), {"order_id": order["id"]}))
+    callers = asyncio.Queue()
+    # A mail server that takes the call and says nothing.
+    deaf = await asyncio.start_server(lambda _reader, writer: callers.put_nowait(writer), "127.0.0.1", 0)
+    smtp_url = f"smtp://127.0.0.1:{deaf.sockets[0].getsockname()[1]}"
+    async with asyncio.timeout(60):
+        with worker(environment | {"STOA_SMTP_URL": smtp_url}):
+            caller = await callers.get()
+    caller.close()
+    deaf.close()
+    assert await messages(post_office, "killed@example.com") == []
+    with worker(environment):
+        await arrival(post_office, "killed@example.com", 25)  # about ten, and time to start
+
+
+async def test_a_worker_of_imports_ends_at_once_when_asked_and_the_import_goes_on_later(
+    till, shops, environment, state_url
+):
+    acorn, _ = shops
+    asked = await request_import(till.db, acorn.id, filename="p.csv", body=many(3), overwrites=False, at_most=5)
+    await enqueue(state_url, Row(acorn.id, 3, [], str(Topic.IMPORT_REQUESTED), {"import_id": asked.id}))
+    async with till.db.tenant(acorn.id) as tx:
+        await unique(tx, acorn.id, Handled.PRODUCT, ["item-1-x"])  # the import has to wait for it
+        with worker(environment, "imports") as running_worker:
+            async with asyncio.timeout(60):
+                while (await find_import(till.db, acorn.id, asked.id)).state == "queued":  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            running_worker.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(running_worker.wait, 5) == 0
+    statement = "UPDATE product_import SET locked_until = NULL WHERE store_id = %s RETURNING state"
+    assert await rows(till.db, acorn.id, statement) == [{"state": "running"}]
+    await run_import(till.db, acorn.id, asked.id)
+    done = await find_import(till.db, acorn.id, asked.id)
+    assert (done.state, done.products_created) == ("done", 3)
