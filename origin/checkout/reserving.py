@@ -15,6 +15,8 @@ from origin.db import Tx
 from origin.errors import Invalid, NotFound, OriginError
 from origin.orders.placing import NewOrder, insert_pending
 
+MAX_SUM = 2**53 - 1  # of money or grams: what every client can read
+
 
 class Refused(OriginError):
     """Nothing was reserved, and the buyer has to be asked again: the transaction is rolled back by this."""
@@ -86,6 +88,8 @@ def _check(priced: PricedCart, wanted: Submission) -> None:
     if priced.requires_shipping and wanted.address is None:
         raise missing_address()
     total = total_minor(priced)
+    if max(total, priced.total_grams) > MAX_SUM:
+        raise Invalid({"cart": ["is too large for one order; please order less at once"]})
     if total and not wanted.payment_method:
         raise Invalid({"payment_method": ["can't be blank"]})
     if wanted.expected_total_minor not in (None, total):

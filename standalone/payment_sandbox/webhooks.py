@@ -12,19 +12,26 @@ RETRY_SECONDS = (0.0, 0.5, 2.0, 10.0, 30.0)
 
 
 class WebhookSender:
+    """`url`: where to; nothing is sent while it is empty."""
+
     def __init__(self, url: str, secret: str) -> None:
-        self._url = url
+        self.url = url
         self._secret = secret
         self._client = httpx.AsyncClient(timeout=10)
         self._sending: set[asyncio.Task[None]] = set()
 
     def send(self, event: Resource) -> None:
-        """In the background. Nothing is sent without an address."""
-        if not self._url:
+        """In the background."""
+        if not self.url:
             return
         task = asyncio.create_task(self._deliver(event))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something has not been delivered yet."""
+        return bool(self._sending)
 
     async def close(self) -> None:
         for task in self._sending:
@@ -40,7 +47,7 @@ class WebhookSender:
             signature = stripe.WebhookSignature.generate_signature_header(payload, self._secret)
             headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
             try:
-                answer = await self._client.post(self._url, content=payload, headers=headers)
+                answer = await self._client.post(self.url, content=payload, headers=headers)
             except httpx.HTTPError:
                 continue
             if answer.is_success:

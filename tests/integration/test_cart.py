@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from contracts.snapshot import Snapshot
 from origin.app import create_app
 from standalone.command import free_port
-from tests.fixtures.checkout import EDGE_SECRET, rows, serving
+from tests.fixtures.checkout import listening, rows
+from tests.fixtures.origin import EDGE_SECRET
 
 JSON = {"Accept": "application/json"}
 
@@ -114,8 +115,8 @@ async def test_more_than_there_is_sets_the_most_and_says_so(shoppers, shops):
     assert (await acorn.get("/cart.js")).json()["item_count"] == 5
 
 
-async def test_sold_out_is_said(shoppers, shops, shop_db):
-    await rows(shop_db, shops[0].id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
+async def test_sold_out_is_said(shoppers, shops, db):
+    await rows(db, shops[0].id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
     answer = await add(shoppers[0], shops[0].cup)
     assert (answer.status_code, answer.json()["description"]) == (422, "The product 'Cup' is already sold out.")
     assert (await add(shoppers[1], shops[1].cup)).status_code == 200
@@ -162,11 +163,11 @@ async def test_changes_at_once_do_not_lose_each_other(shoppers, shops):
     assert (await acorn.get("/cart.js")).json()["item_count"] == 10
 
 
-async def test_the_edge_gets_the_cart_at_todays_prices(shoppers, shops, shop_db):
+async def test_the_edge_gets_the_cart_at_todays_prices(shoppers, shops, db):
     acorn, birch = shoppers
     await add(acorn, shops[0].cup, 2)
-    await rows(shop_db, shops[0].id, "UPDATE variant SET price_minor = 2500 WHERE store_id = %s RETURNING 1")
-    await rows(shop_db, shops[0].id, "UPDATE inventory_level SET available = 1 WHERE store_id = %s RETURNING 1")
+    await rows(db, shops[0].id, "UPDATE variant SET price_minor = 2500 WHERE store_id = %s RETURNING 1")
+    await rows(db, shops[0].id, "UPDATE inventory_level SET available = 1 WHERE store_id = %s RETURNING 1")
     path = f"/internal/stores/{shops[0].id}/cart"
     answer = await acorn.get(path, params={"token": acorn.cookies["cart"]})
     snapshot = Snapshot.decode(answer.content)
@@ -176,7 +177,7 @@ async def test_the_edge_gets_the_cart_at_todays_prices(shoppers, shops, shop_db)
     assert (line["price_minor"], line["previous_price_minor"], line["line_minor"]) == (2500, 1999, 5000)
     assert line["notice"] == "Only 1 left"
     assert len(cart["notices"]) == 2
-    await rows(shop_db, shops[0].id, "UPDATE product SET status = 'draft' WHERE store_id = %s RETURNING 1")
+    await rows(db, shops[0].id, "UPDATE product SET status = 'draft' WHERE store_id = %s RETURNING 1")
     cart = Snapshot.decode((await acorn.get(path, params={"token": acorn.cookies["cart"]})).content).parts["cart"].data
     assert (cart["items"], cart["item_count"]) == ([], 0)
     assert "no longer available" in cart["notices"][0]
@@ -195,7 +196,7 @@ async def test_a_state_server_that_is_away_is_said(shops, till_settings, origin_
     settings = till_settings.model_copy(update={"state_url": f"redis://127.0.0.1:{free_port()}/0"})
     headers = {"Stoa-Edge-Secret": EDGE_SECRET, "Stoa-Store-Id": str(shops[0].id)}
     async with (
-        serving(create_app(settings), origin_port) as url,
+        listening(create_app(settings), origin_port) as url,
         httpx.AsyncClient(base_url=url, headers=headers) as client,
     ):
         answer = await client.post("/cart/add.js", json={"id": shops[0].cup})
@@ -214,13 +215,13 @@ async def notices(client, shop):
     return Snapshot.decode(answer.content).parts["cart"].data["notices"]
 
 
-async def test_what_a_plain_form_could_not_do_is_said_once_by_the_next_page(shoppers, shops, shop_db):
+async def test_what_a_plain_form_could_not_do_is_said_once_by_the_next_page(shoppers, shops, db):
     acorn, birch = shoppers
     answer = await acorn.post("/cart/add", data={"id": shops[0].cup, "quantity": 7})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/cart")
     assert (await notices(acorn, shops[0]))[0] == "Only 5 items were added to your cart due to availability."
     assert "were added" not in " ".join(await notices(acorn, shops[0]))
-    await rows(shop_db, shops[1].id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
+    await rows(db, shops[1].id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
     await birch.post("/cart/add", data={"id": shops[1].cup})
     await birch.post("/cart/add", data={"id": shops[1].plate})
     assert await notices(birch, shops[1]) == []  # what went well since is the last word

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import stripe
 
-from tests.fixtures.checkout import ADDRESS, EDGE_SECRET, WEBHOOK_SECRET, levels, rows, until
+from tests.fixtures.checkout import ADDRESS, WEBHOOK_SECRET, levels, rows, until
+from tests.fixtures.origin import EDGE_SECRET
 
 FORM = {"email": "ada@example.com"} | {f"shipping_address[{name}]": text for name, text in ADDRESS.items()}
 ORDER = {"email": "ada@example.com", "shipping_address": ADDRESS, "payment_method": "pm_card_visa"}
@@ -34,7 +35,7 @@ async def send_json(client, key="key-1", **more):
     return await client.post("/checkout", json=ORDER | more, headers={"Idempotency-Key": key})
 
 
-async def test_a_shopper_without_scripts_buys(shoppers, shops, shop_db):
+async def test_a_shopper_without_scripts_buys(shoppers, shops, db):
     acorn, birch = shoppers
     await fill(acorn, shops[0], 2)
     page = await acorn.get("/checkout")
@@ -60,12 +61,12 @@ async def test_a_shopper_without_scripts_buys(shoppers, shops, shop_db):
         assert text in confirmation.text
     assert acorn.cookies["cart_count"] == "0"
     assert (await acorn.get("/cart.js")).json()["item_count"] == 0
-    assert await levels(shop_db, shops[0].id, shops[0].cup) == (3, 0, 2)
+    assert await levels(db, shops[0].id, shops[0].cup) == (3, 0, 2)
     assert (await birch.get(sent.headers["Location"])).status_code == 404
     assert (await acorn.get("/checkout")).headers["Location"] == "/cart"
 
 
-async def test_a_declined_card_is_said_and_what_was_typed_is_kept(shoppers, shops, shop_db):
+async def test_a_declined_card_is_said_and_what_was_typed_is_kept(shoppers, shops, db):
     acorn, _ = shoppers
     await fill(acorn, shops[0])
     refused = await send_form(acorn, "pm_card_visa_chargeDeclined", note="ring twice")
@@ -73,7 +74,7 @@ async def test_a_declined_card_is_said_and_what_was_typed_is_kept(shoppers, shop
     assert "Your card was declined. You have not been charged." in refused.text
     assert 'value="1 Way"' in refused.text
     assert 'value="ada@example.com"' in refused.text
-    assert await levels(shop_db, shops[0].id, shops[0].cup) == (5, 0, 0)
+    assert await levels(db, shops[0].id, shops[0].cup) == (5, 0, 0)
     sent = {name: hidden(refused.text, name) for name in ("key", "expected_total_minor")}
     again = await acorn.post("/checkout", data=FORM | sent | {"payment_method": "pm_card_visa"})
     assert again.status_code == 303
@@ -140,17 +141,17 @@ async def test_json_answers_as_the_contract_says(shoppers, shops, sandbox):
     assert shown.json()["order"]["id"] == order["id"]
 
 
-async def test_stock_that_is_gone_and_a_price_that_changed_are_conflicts(shoppers, shops, shop_db):
+async def test_stock_that_is_gone_and_a_price_that_changed_are_conflicts(shoppers, shops, db):
     acorn, _ = shoppers
     await fill(acorn, shops[0], 2)
     page = await acorn.get("/checkout")
-    await rows(shop_db, shops[0].id, "UPDATE variant SET price_minor = 2500 WHERE store_id = %s RETURNING 1")
+    await rows(db, shops[0].id, "UPDATE variant SET price_minor = 2500 WHERE store_id = %s RETURNING 1")
     form = FORM | {name: hidden(page.text, name) for name in ("key", "expected_total_minor")}
     changed = await acorn.post("/checkout", data=form | {"payment_method": "pm_card_visa"})
     assert changed.status_code == 409
     assert "The total has changed" in changed.text
     assert "Was €19.99, now €25.00" in changed.text
-    await rows(shop_db, shops[0].id, "UPDATE inventory_level SET available = 1 WHERE store_id = %s RETURNING 1")
+    await rows(db, shops[0].id, "UPDATE inventory_level SET available = 1 WHERE store_id = %s RETURNING 1")
     gone = await send_json(acorn)
     assert (gone.status_code, gone.json()["kind"]) == (409, "stock-gone")
     assert [(line["requested"], line["available"]) for line in gone.json()["lines"]] == [(2, 1)]
@@ -168,30 +169,30 @@ async def test_while_one_submission_runs_another_is_asked_to_wait(shoppers, shop
 
 
 @pytest.mark.parametrize("result", ["complete", "fail"])
-async def test_the_bank_is_asked_and_its_answer_counts(shoppers, shops, sandbox, shop_db, result):
+async def test_the_bank_is_asked_and_its_answer_counts(shoppers, shops, sandbox, db, result):
     acorn, _ = shoppers
-    sandbox.knobs.webhooks._url = ""  # the buyer's return alone has to do
+    sandbox.knobs.webhooks.url = ""  # the buyer's return alone has to do
     await fill(acorn, shops[0])
     to_bank = await send_form(acorn, "pm_card_authenticationRequired")
     assert to_bank.status_code == 303
     assert to_bank.headers["Location"].startswith(f"{sandbox.url}/sandbox/authenticate/pi_")
-    assert await levels(shop_db, shops[0].id, shops[0].cup) == (4, 1, 0)
+    assert await levels(db, shops[0].id, shops[0].cup) == (4, 1, 0)
     back = await sandbox.answer_bank(to_bank.headers["Location"], result)
     assert back.startswith(f"http://{shops[0].host}:")
     path = "/" + back.split("/", 3)[3]
     answer = await acorn.get(path)
     if result == "complete":
         assert (answer.status_code, answer.headers["Location"][:8]) == (303, "/orders/")
-        assert await levels(shop_db, shops[0].id, shops[0].cup) == (4, 0, 1)
+        assert await levels(db, shops[0].id, shops[0].cup) == (4, 0, 1)
     else:
         assert answer.status_code == 402
         assert "could not confirm" in answer.text
         assert 'value="1 Way"' in answer.text
-        assert await levels(shop_db, shops[0].id, shops[0].cup) == (5, 0, 0)
+        assert await levels(db, shops[0].id, shops[0].cup) == (5, 0, 0)
         assert (await acorn.get("/cart.js")).json()["item_count"] == 1
 
 
-async def test_the_webhook_finishes_what_the_buyer_does_not_come_back_for(shoppers, shops, sandbox, shop_db):
+async def test_the_webhook_finishes_what_the_buyer_does_not_come_back_for(shoppers, shops, sandbox, db):
     acorn, birch = shoppers
     await fill(acorn, shops[0])
     waiting = await send_json(acorn, payment_method="pm_card_authenticationRequired")
@@ -199,8 +200,8 @@ async def test_the_webhook_finishes_what_the_buyer_does_not_come_back_for(shoppe
     link = waiting.headers["Location"]
     assert (await acorn.get(link)).headers["Refresh"] == "2"
     await sandbox.answer_bank(waiting.json()["redirect_url"], "complete")
-    await until(lambda: not sandbox.knobs.webhooks._sending)
-    assert await levels(shop_db, shops[0].id, shops[0].cup) == (4, 0, 1)
+    await until(lambda: not sandbox.knobs.webhooks.is_busy)
+    assert await levels(db, shops[0].id, shops[0].cup) == (4, 0, 1)
     answer = await acorn.get(link, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json()["order"]["number"]) == (201, 1001)
     assert (await send_json(acorn, payment_method="pm_card_authenticationRequired")).json()["deduplicated"]
@@ -260,3 +261,13 @@ async def test_a_browser_is_told_on_a_page(shoppers, shops):
         assert (answer.status_code, answer.headers["Content-Type"][:9]) == (status, "text/html")
     asked = await acorn.get("/checkout/return?attempt=forged", headers={"Accept": "application/json"})
     assert (asked.status_code, asked.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+async def test_a_sum_beyond_all_reason_is_refused_in_words(shoppers, shops, db):
+    acorn, _ = shoppers
+    await rows(db, shops[0].id, "UPDATE variant SET price_minor = 1000000000000000 WHERE store_id = %s RETURNING 1")
+    await acorn.post("/cart/add.js", json={"id": shops[0].plate, "quantity": 1_000_000})
+    refused = await send_json(acorn)
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["cart"])
+    page = await send_form(acorn)
+    assert (page.status_code, "Your cart is too large for one order" in page.text) == (422, True)

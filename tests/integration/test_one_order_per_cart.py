@@ -59,7 +59,7 @@ async def test_who_comes_back_from_the_bank_unpaid_may_pay_in_another_way(till, 
 
 async def test_who_had_paid_at_the_bank_is_led_to_that_order(till, shops, sandbox):
     acorn, _ = shops
-    sandbox.knobs.webhooks._url = ""
+    sandbox.knobs.webhooks.url = ""
     token = await fill(till, acorn)
     waiting = await till.checkouts.submit(acorn.id, "bank", submission(token, AT_THE_BANK))
     await sandbox.answer_bank(waiting.more["redirect_url"], "complete")

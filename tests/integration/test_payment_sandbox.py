@@ -11,7 +11,7 @@ from standalone.command import free_port
 from standalone.payment_sandbox.app import Sandbox, create_app
 from standalone.payment_sandbox.ledger import Ledger
 from standalone.payment_sandbox.webhooks import WebhookSender
-from tests.fixtures.checkout import serving, until
+from tests.fixtures.checkout import listening, until
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "data" / "stripe" / "fixtures.json"
 PAYMENT = {"amount": "1000", "currency": "eur", "payment_method": "pm_card_visa", "confirm": "true"}
@@ -101,7 +101,7 @@ async def test_a_restart_keeps_payments_and_answers(tmp_path):
     async def once(work):
         knobs = Sandbox(Ledger(tmp_path / "payments.sqlite"), WebhookSender("", ""))
         headers = {"Authorization": "Bearer sk_test_1", "Idempotency-Key": "key"}
-        async with httpx.AsyncClient(headers=headers) as client, serving(create_app(knobs), free_port()) as url:
+        async with httpx.AsyncClient(headers=headers) as client, listening(create_app(knobs), free_port()) as url:
             return await work(client, url)
 
     async def pay(client, url):

@@ -48,8 +48,7 @@ class Listed:
         return self._conditions(self._given(request))
 
     def read(self, request: Request, store_id: StoreId, signing_key: str) -> ListRequest:
-        given, limit = self._given(request), _limit(request)
-        fields = frozenset(part.strip() for part in _value(request, "fields").split(",") if part.strip())
+        given, limit, fields = self._given(request), _limit(request), asked_fields(request)
         page_info = _value(request, "page_info")
         if not page_info:
             is_descending = self.is_descending and "since_id" not in given

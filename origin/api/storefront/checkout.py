@@ -79,7 +79,8 @@ async def submit(
         answer = await checkouts.submit(store_id, typed.key or secrets.token_urlsafe(16), wanted)
     except Invalid as error:
         typed.status, typed.errors = 422, error.fields
-        typed.alert = "Please correct the marked fields."
+        about_cart = error.fields.get("cart")
+        typed.alert = f"Your cart {about_cart[0]}." if about_cart else "Please correct the marked fields."
         return await _page(request, store_id, desk, db, origin, typed)
     except Unavailable as error:
         # The same key again: whatever was begun is gone on with, not begun twice.
