@@ -4,7 +4,6 @@ Each phase is one transaction that also writes how far it came; the provider is 
 attempt whose process died goes on from there with the same payment key, so nothing happens twice and nothing is lost.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from origin.carts import Cart, Carts, line_key
 from origin.checkout import attempts, settling
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer, AnswerKind, processing
 from origin.checkout.attempts import Attempt
+from origin.checkout.billing import charge_for, read_terms
 from origin.checkout.reserving import CartTaken, Refused, reserve
 from origin.checkout.settling import Rules
 from origin.checkout.submission import Submission
@@ -42,15 +42,6 @@ class CheckoutSettings(Protocol):
     @property
     def application_fee_basis_points(self) -> int: ...
     def storefront_url(self, host: str) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """Of one shop: where it is, and where its money goes."""
-
-    url: str
-    name: str
-    destination: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +221,7 @@ class Checkouts:
     async def _bill(self, store_id: StoreId, attempt_id: int) -> _Bill:
         """From our rows alone, so that every process that asks for this attempt asks for the same."""
         async with self._db.tenant(store_id) as tx:
-            terms = await _terms(tx, store_id, self._settings)
+            terms = await read_terms(tx, store_id, self._settings.storefront_url)
             attempt = await attempts.load(tx, store_id, attempt_id)
             if attempt.order_id is None:
                 raise NotFound("attempt")
@@ -238,22 +229,10 @@ class Checkouts:
         rules, is_open = self._rules_at(terms.url), order.state == "pending"
         if order.total_minor == 0:
             return _Bill(rules, None, is_open)
-        key = payment_key(store_id, attempt_id, order.token)
-        fee = order.total_minor * self._settings.application_fee_basis_points // 10_000 if terms.destination else 0
-        address = order.shipping_address
-        charge = Charge(
-            key=key,
-            amount_minor=order.total_minor,
-            currency=order.currency,
-            payment_method=attempt.payment_method,
-            return_url=terms.url + self.link(store_id, attempt_id),
-            description=f"Order at {terms.name}",
-            metadata={"stoa_store_id": str(store_id), "stoa_attempt_id": str(attempt_id), "stoa_attempt": key},
-            shipping=_provider_address(dict(address)) if address else None,
-            destination=terms.destination,
-            fee_minor=fee,
+        share = self._settings.application_fee_basis_points
+        return _Bill(
+            rules, charge_for(terms, store_id, attempt, order, self.link(store_id, attempt_id), share), is_open
         )
-        return _Bill(rules, charge, is_open)
 
     async def payment_key_of(self, store_id: StoreId, attempt_id: int) -> str | None:
         """None for an attempt that needs no payment."""
@@ -291,7 +270,7 @@ class Checkouts:
 
     async def _rules(self, store_id: StoreId) -> Rules:
         async with self._db.tenant(store_id) as tx:
-            return self._rules_at((await _terms(tx, store_id, self._settings)).url)
+            return self._rules_at((await read_terms(tx, store_id, self._settings.storefront_url)).url)
 
     def _rules_at(self, url: str) -> Rules:
         held = self._settings.reservation_seconds
@@ -307,34 +286,3 @@ class Checkouts:
                 if not tries_left:
                     raise Unavailable("the shop is very busy") from error
         raise AssertionError("unreachable")
-
-
-def payment_key(store_id: StoreId, attempt_id: int, order_token: str) -> str:
-    """The provider's idempotency key: of our attempt, and different in another installation with the same account."""
-    return f"stoa-{store_id}-{attempt_id}-{hashlib.sha256(order_token.encode()).hexdigest()[:20]}"
-
-
-async def _terms(tx: Tx, store_id: StoreId, settings: CheckoutSettings) -> _Terms:
-    cursor = await tx.execute(
-        """SELECT store.name, host.name AS host, shop.stripe_account_id
-           FROM shop JOIN store ON store.id = shop.store_id
-           JOIN host ON host.store_id = shop.store_id AND host.is_primary
-           WHERE shop.store_id = %s""",
-        [store_id],
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        raise NotFound("store")
-    return _Terms(settings.storefront_url(row["host"]), row["name"], row["stripe_account_id"])
-
-
-def _provider_address(address: dict[str, str]) -> dict[str, object]:
-    fields = {
-        "line1": address.get("address1"),
-        "line2": address.get("address2"),
-        "city": address.get("city"),
-        "postal_code": address.get("zip"),
-        "state": address.get("province"),
-        "country": address.get("country_code"),
-    }
-    return {"name": address.get("name") or "-", "address": {name: text for name, text in fields.items() if text}}
