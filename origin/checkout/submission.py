@@ -16,6 +16,7 @@ from origin.errors import Invalid
 
 MAX_TEXT = 255
 MAX_NOTE = 5_000
+MAX_DIGITS = 30
 _ADDRESS_FIELDS = (
     "first_name",
     "last_name",
@@ -87,7 +88,7 @@ def read_submission(fields: Mapping[str, Any], cart_token: str) -> Submission:
     expected = fields.get("expected_total_minor")
     if expected in (None, ""):
         total = None
-    elif str(expected).isascii() and str(expected).isdigit() and len(str(expected)) <= 15:
+    elif str(expected).isascii() and str(expected).isdigit() and len(str(expected)) <= MAX_DIGITS:
         total = int(str(expected))
     else:
         problems["expected_total_minor"] = ["must be a whole number of minor units"]
