@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from tests.fixtures.merchant import Merchant
+from tests.stories.test_sale import mails_to
 
 RECOVERY_SECONDS = 15.0
+MAIL_SECONDS = 30.0  # a server that is away when its turn comes makes a mail wait for the next try
 keys = itertools.count()
 
 
@@ -40,12 +42,14 @@ def test_a_killed_process_is_replaced_and_a_sale_works_again(acorn_and_birch, pa
     for shop in (acorn, birch):
         assert {page.status_code for page in shop.everywhere("/products/blue-mug")} == {200}
 
+    assert acorn.buy(variant_id, f"before-{part}", email=f"before-{part}@example.com").status_code == 201
     victim = acorn.platform.ready.pids[part][0]
     os.kill(victim, signal.SIGKILL)
 
     cached = [acorn.get("/products/blue-mug") for _ in range(20)] if part != "edge" else _through_the_other_edge(acorn)
     assert {page.status_code for page in cached} == {200}
-    waited = until(lambda: _sells(acorn, variant_id), RECOVERY_SECONDS, "a sale")
+    after = f"after-{part}@example.com"
+    waited = until(lambda: _sells(acorn, variant_id, after), RECOVERY_SECONDS, "a sale")
     price = f"{next(keys) + 20}.55"
     acorn.admin("PUT", f"variants/{variant_id}.json", {"variant": {"id": variant_id, "price": price}})
     waited += until(
@@ -54,6 +58,8 @@ def test_a_killed_process_is_replaced_and_a_sale_works_again(acorn_and_birch, pa
         "the new price",
     )
     assert waited < RECOVERY_SECONDS
+    for buyer in (f"before-{part}@example.com", after):
+        until(lambda buyer=buyer: bool(mails_to(acorn, buyer)), MAIL_SECONDS, f"the e-mail to {buyer}")
     print(f"{part}: well again after {waited:.1f} s")
     assert acorn.platform.ready.pids[part][0] != victim
     assert "9.00" in birch.get("/products/blue-mug").text
@@ -71,5 +77,5 @@ def _through_the_other_edge(acorn: Merchant) -> list[httpx.Response]:
     return answers
 
 
-def _sells(acorn: Merchant, variant_id: int) -> bool:
-    return acorn.buy(variant_id, f"key-{next(keys)}-{variant_id}").status_code == 201
+def _sells(acorn: Merchant, variant_id: int, buyer: str) -> bool:
+    return acorn.buy(variant_id, f"key-{next(keys)}-{variant_id}", email=buyer).status_code == 201
