@@ -219,21 +219,29 @@ async def write(tx: Tx, store_id: StoreId, changes: Changes) -> None:
     await tx.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
 
 
-async def _write_policies(tx: Tx, store_id: StoreId, policies: list[Record]) -> None:
-    await tx.execute(
-        """WITH given AS (
-               SELECT * FROM jsonb_to_recordset(%(rows)s) AS given (inventory_item_id bigint, may_oversell boolean)
-           ), held AS (
-               SELECT level.inventory_item_id, level.location_id, given.may_oversell
-               FROM inventory_level AS level JOIN given USING (inventory_item_id)
-               WHERE level.store_id = %(store_id)s
-               ORDER BY level.inventory_item_id, level.location_id FOR NO KEY UPDATE OF level
-           )
-           UPDATE inventory_level AS level
-           SET may_oversell = held.may_oversell, updated_at = now(),
-               available = CASE WHEN held.may_oversell THEN level.available ELSE greatest(level.available, 0) END
-           FROM held
-           WHERE level.store_id = %(store_id)s AND level.inventory_item_id = held.inventory_item_id
-             AND level.location_id = held.location_id""",
-        {"store_id": store_id, "rows": Jsonb(policies)},
+# Both tables are narrowed by themselves and not only by the join, as in origin.catalog.availability.
+SET_POLICIES = """
+    WITH given AS (
+        SELECT * FROM unnest(%(items)s::bigint[], %(may_oversell)s::boolean[]) AS given (item_id, may_oversell)
+    ), held AS (
+        SELECT level.inventory_item_id, level.location_id, given.may_oversell
+        FROM inventory_level AS level JOIN given ON given.item_id = level.inventory_item_id
+        WHERE level.store_id = %(store_id)s AND level.inventory_item_id = ANY(%(items)s)
+        ORDER BY level.inventory_item_id, level.location_id FOR NO KEY UPDATE OF level
     )
+    UPDATE inventory_level AS level
+    SET may_oversell = held.may_oversell, updated_at = now(),
+        available = CASE WHEN held.may_oversell THEN level.available ELSE greatest(level.available, 0) END
+    FROM held
+    WHERE level.store_id = %(store_id)s AND level.inventory_item_id = ANY(%(items)s)
+      AND level.inventory_item_id = held.inventory_item_id AND level.location_id = held.location_id
+"""
+
+
+async def _write_policies(tx: Tx, store_id: StoreId, policies: list[Record]) -> None:
+    values = {
+        "store_id": store_id,
+        "items": [row["inventory_item_id"] for row in policies],
+        "may_oversell": [row["may_oversell"] for row in policies],
+    }
+    await tx.execute(SET_POLICIES.encode(), values)

@@ -5,7 +5,8 @@ import json
 import psycopg
 import pytest
 
-from origin.catalog import availability, changes
+from origin.catalog import availability, changes, membership
+from origin.imports import stored
 
 PRODUCTS = 3000
 
@@ -32,7 +33,15 @@ async def big_acorn(database, acorn):
                SELECT item.store_id, item.id, location.id, 1 FROM inventory_item AS item, location
                WHERE location.store_id = item.store_id"""
         )
-        for table in ("product", "variant", "inventory_level"):
+        await connection.execute(
+            """INSERT INTO collection (store_id, kind, title, handle, rules) VALUES (%s, 'smart', 'All', 'all', %s)""",
+            [acorn.id, json.dumps([{"column": "variant_price", "relation": "greater_than", "number": 1}])],
+        )
+        await connection.execute(
+            """INSERT INTO collect (store_id, collection_id, product_id, is_rule_made)
+               SELECT product.store_id, collection.id, product.id, true FROM product, collection"""
+        )
+        for table in ("product", "variant", "inventory_level", "collect"):
             await connection.execute(f"ANALYZE {table}".encode())
             await connection.execute("SELECT pg_clear_attribute_stats('public', %s, 'store_id', false)", [table])
             await connection.execute(
@@ -46,7 +55,12 @@ async def big_acorn(database, acorn):
 async def plan_of(db, shop, statement):
     async with db.tenant(shop.id) as tx:
         ids = [row["id"] for row in await (await tx.execute("SELECT id FROM product ORDER BY id LIMIT 200")).fetchall()]
+        items = [
+            row["id"]
+            for row in await (await tx.execute("SELECT id FROM inventory_item ORDER BY id LIMIT 200")).fetchall()
+        ]
         values = {"store_id": shop.id, "ids": ids, "low_stock": availability.LOW_STOCK}
+        values |= {"product_ids": ids, "collection_id": None, "items": items, "may_oversell": [True] * len(items)}
         cursor = await tx.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values)
         row = await cursor.fetchone()
     found = row["QUERY PLAN"]
@@ -59,7 +73,10 @@ def nodes(plan):
         yield from nodes(part)
 
 
-@pytest.mark.parametrize("statement", [availability.REFRESH, availability.FLIPPED, changes.TOUCH])
+@pytest.mark.parametrize(
+    "statement",
+    [availability.REFRESH, availability.FLIPPED, changes.TOUCH, membership.OF_PRODUCTS, stored.SET_POLICIES],
+)
 async def test_no_step_reads_the_whole_shop_again_and_again(db, big_acorn, statement):
     plan = await plan_of(db, big_acorn, statement)
     read = {
