@@ -19,7 +19,6 @@ from origin.registry import TENANT_TABLES, isolation_sql
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PROGRAM_ROLES = ("stoa_app", "stoa_router", "stoa_relay")
-LOGIN_ROLES = ("stoa_owner", *PROGRAM_ROLES)
 _LOCK_ID = 0x53544F41  # "STOA"
 LOCK_WAIT_MS = 1000
 
@@ -29,7 +28,7 @@ Connection = psycopg.AsyncConnection[Any]
 async def migrate(admin_url: str, role_passwords: dict[str, str]) -> list[str]:
     """Returns the names of the files that were applied now.
 
-    `admin_url` must be allowed to create roles. `role_passwords` has one entry for each of LOGIN_ROLES to be made or
+    `admin_url` must be allowed to create roles. `role_passwords` has one entry for each of PROGRAM_ROLES to be made or
     changed. Raises Unavailable when the server cannot be reached, MisconfiguredError when a file changed after it was
     applied.
     """
@@ -62,8 +61,8 @@ async def _ensure_roles(connection: Connection, role_passwords: dict[str, str]) 
     if await cursor.fetchone() != (True,):
         await connection.execute("ALTER ROLE stoa_search BYPASSRLS")
     for role, password in role_passwords.items():
-        if role not in LOGIN_ROLES:
-            raise MisconfiguredError(f"{role} is not one of {', '.join(LOGIN_ROLES)}")
+        if role not in PROGRAM_ROLES:
+            raise MisconfiguredError(f"{role} is not one of {', '.join(PROGRAM_ROLES)}")
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
         await connection.execute(statement)
     for role in PROGRAM_ROLES:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from contracts.money import to_cents, to_decimal_text, to_display
+from standalone.errors import StandaloneError
 from standalone.ready_file import EdgeWorker, Ready, StoreAccess, read_ready
 
 WRITES = 100
@@ -86,7 +87,7 @@ async def choose_subject(client: httpx.AsyncClient, ready: Ready) -> Subject:
             single = [product for product in feed["products"] if len(product["variants"]) == 1]
             if single:
                 return await _subject(client, ready, store, path, single[0])
-    raise LookupError("no shop has a collection with a product of one variant; start with the demo shops")
+    raise StandaloneError("No shop here has a collection with a product of one variant; start with the demo shops.")
 
 
 async def _subject(
