@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import redis
 import redis.asyncio
+from psycopg.conninfo import make_conninfo
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
@@ -335,11 +336,12 @@ async def test_a_purge_is_not_held_up_by_a_job_queue_that_fails(
     assert await rows_left(database) == 2
 
 
-@pytest.mark.parametrize("role", ["admin", "owner"])
+@pytest.mark.parametrize("options", [{}, {"options": "-c role=stoa_owner"}], ids=["superuser", "owner"])
 async def test_a_role_that_could_read_tenants_rows_is_refused(
-    role: str, database: DatabaseUrls, state_url: str
+    options: dict[str, str], database: DatabaseUrls, state_url: str
 ) -> None:
-    settings = settings_for(database, state_url, relay_database_url=getattr(database, role))
+    """The owner of the tables has no password; who may become it can connect as it."""
+    settings = settings_for(database, state_url, relay_database_url=make_conninfo(database.admin, **options))
     async with a_relay(settings) as relay:
         with pytest.raises(MisconfiguredError, match="STOA_RELAY_DATABASE_URL"):
             await relay.run()
