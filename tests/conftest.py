@@ -6,6 +6,5 @@ pytest_plugins = [
     "tests.fixtures.admin",
     "tests.fixtures.platform",
     "tests.fixtures.merchant",
-    "tests.fixtures.browser",
     "tests.fixtures.checkout",
 ]
