@@ -31,7 +31,7 @@ class NotModified:
 
 Fill = Callable[[Entry | None], Awaitable[Built | NotModified]]
 """Asks the origin, with the previous entry's `snapshot_etag` as the condition if there is one. Raises OriginUnavailable
-or Overloaded when it could not be asked; then what there is is served."""
+when it could not be asked: then what there is is served; and Overloaded when this edge had no turn for it: then not."""
 
 
 class Source(StrEnum):

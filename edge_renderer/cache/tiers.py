@@ -29,7 +29,7 @@ from edge_renderer.cache.made import Answer, Built, Fill, NotModified, Source, S
 from edge_renderer.cache.proof import Proof
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.single_flight import SingleFlight
-from edge_renderer.errors import OriginUnavailable, Overloaded, PageFailed
+from edge_renderer.errors import OriginUnavailable, PageFailed
 from invalidation.bus import Bus
 from invalidation.follower import Follower
 from invalidation.lease import Clock, lease_clock
@@ -229,7 +229,7 @@ class Tiers:
                 return answer
             self.counters.fills += 1
             return self._keep(making, entry, Standing.FRESH)
-        except (OriginUnavailable, Overloaded):
+        except OriginUnavailable:  # not Overloaded: then the origin could be asked, and the old page may be untrue
             self.counters.origin_failures += 1
             if previous is None:
                 raise

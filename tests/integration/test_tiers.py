@@ -18,7 +18,7 @@ from edge_renderer.cache.local import LocalCache
 from edge_renderer.cache.made import Answer, Built, NotModified, Source, Standing, Why
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.tiers import Tiers
-from edge_renderer.errors import OriginUnavailable, PageFailed
+from edge_renderer.errors import OriginUnavailable, Overloaded, PageFailed
 from invalidation.bus import Bus
 from invalidation.follower import Follower
 from standalone.command import free_port
@@ -33,6 +33,7 @@ class Origin:
 
     rows: dict[StoreId, str] = field(default_factory=lambda: {ACORN: "acorn 1", BIRCH: "birch 1"})
     is_down: bool = False
+    has_turns: bool = True
     asked: int = 0
     has_read: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,6 +43,8 @@ class Origin:
 
     async def page(self, store_id: StoreId, previous: Entry | None) -> Built | NotModified:
         self.asked += 1
+        if not self.has_turns:
+            raise Overloaded("scripted")
         if self.is_down:
             raise OriginUnavailable("scripted")
         row = self.rows[store_id]
@@ -290,6 +293,20 @@ async def test_without_origin_a_page_under_a_lease_needs_nobody(world: World) ->
     await edge.get()
     world.origin.is_down = True
     assert told(await edge.get()) == ("acorn 1", Source.LOCAL, Standing.FRESH)
+
+
+async def test_an_edge_without_a_turn_refuses_rather_than_serve_what_may_be_untrue(world: World) -> None:
+    edge = await world.edge()
+    await edge.get()
+    await edge.get(BIRCH)
+    await world.change(ACORN, "acorn 2")
+    await edge.hear()
+    world.clock.now += 1.0
+    await edge.hear()
+    world.origin.has_turns = False
+    with pytest.raises(Overloaded):
+        await edge.get()
+    assert told(await edge.get(BIRCH)) == ("birch 1", Source.LOCAL, Standing.FRESH)
 
 
 async def test_a_stale_page_without_origin_is_served_unverified(world: World) -> None:
