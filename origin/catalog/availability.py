@@ -10,57 +10,52 @@ from origin.db import Tx
 
 LOW_STOCK = 5
 
-# A variant's state, from what is left of it at all locations. Here and below each table is narrowed by itself and not
-# only by the join: of a big shop among small ones PostgreSQL expects a row or two, and would read it all for each.
-_STATES = """
-    SELECT variant.id, variant.product_id, variant.price_minor, variant.availability AS old_state,
-           CASE WHEN variant.inventory_management IS NULL OR variant.inventory_policy = 'continue' THEN 'in_stock'
-                WHEN stock.left_over <= 0 THEN 'sold_out'
-                WHEN stock.left_over <= %(low_stock)s THEN 'low'
-                ELSE 'in_stock' END AS state
-    FROM variant
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(available), 0) AS left_over FROM inventory_level AS level
-        WHERE level.store_id = %(store_id)s AND level.inventory_item_id = variant.inventory_item_id
-    ) AS stock
-    WHERE variant.store_id = %(store_id)s AND {chosen}
+# A variant's state, from what is left of it at all locations.
+_STATE = """
+    CASE WHEN variant.inventory_management IS NULL OR variant.inventory_policy = 'continue' THEN 'in_stock'
+         ELSE (SELECT CASE WHEN coalesce(sum(level.available), 0) <= 0 THEN 'sold_out'
+                           WHEN sum(level.available) <= %(low_stock)s THEN 'low' ELSE 'in_stock' END
+               FROM inventory_level AS level
+               WHERE level.store_id = %(store_id)s AND level.inventory_item_id = variant.inventory_item_id) END
 """
 
-REFRESH = f"""
-    WITH stock AS ({_STATES.format(chosen="variant.product_id = ANY(%(ids)s)")}),
-    changed_variant AS (
-        UPDATE variant SET availability = stock.state FROM stock
-        WHERE variant.store_id = %(store_id)s AND variant.product_id = ANY(%(ids)s)
-          AND variant.id = stock.id AND stock.state <> stock.old_state
-        RETURNING variant.product_id
-    ),
-    summary AS (
-        SELECT product_id, min(price_minor) AS low, max(price_minor) AS high,
-               CASE WHEN bool_or(state = 'in_stock') THEN 'in_stock'
-                    WHEN bool_or(state = 'low') THEN 'low' ELSE 'sold_out' END AS best
-        FROM stock GROUP BY product_id
-    ),
-    changed_product AS (
-        UPDATE product SET availability = best, price_min_minor = low, price_max_minor = high FROM summary
-        WHERE product.store_id = %(store_id)s AND product.id = ANY(%(ids)s) AND product.id = summary.product_id
-          AND (product.availability, price_min_minor, price_max_minor) IS DISTINCT FROM (best, low, high)
-        RETURNING product.id
-    )
-    SELECT product_id FROM changed_variant UNION SELECT id FROM changed_product
+_SUMMARY = """
+    SELECT CASE WHEN bool_or(variant.availability = 'in_stock') THEN 'in_stock'
+                WHEN bool_or(variant.availability = 'low') THEN 'low' ELSE 'sold_out' END,
+           coalesce(min(variant.price_minor), 0), coalesce(max(variant.price_minor), 0)
+    FROM variant WHERE variant.store_id = %(store_id)s AND variant.product_id = product.id
+"""
+
+# Subqueries and no joins: of a big shop among small ones PostgreSQL expects a row or two, so that it may choose to read
+# all of it for each row it joins (tests/integration/test_plans.py). A subquery is looked up by its index, row by row.
+REFRESH_VARIANTS = f"""
+    UPDATE variant SET availability = {_STATE}
+    WHERE variant.store_id = %(store_id)s AND variant.product_id = ANY(%(ids)s) AND variant.availability <> {_STATE}
+    RETURNING variant.product_id
+"""
+
+REFRESH_PRODUCTS = f"""
+    UPDATE product SET (availability, price_min_minor, price_max_minor) = ({_SUMMARY})
+    WHERE product.store_id = %(store_id)s AND product.id = ANY(%(ids)s)
+      AND (product.availability, product.price_min_minor, product.price_max_minor) <> ({_SUMMARY})
+    RETURNING product.id AS product_id
 """
 
 FLIPPED = f"""
-    SELECT DISTINCT product_id
-    FROM ({_STATES.format(chosen="variant.inventory_item_id = ANY(%(ids)s)")}) AS stock WHERE state <> old_state
+    SELECT DISTINCT variant.product_id FROM variant
+    WHERE variant.store_id = %(store_id)s AND variant.inventory_item_id = ANY(%(ids)s)
+      AND variant.availability <> {_STATE}
 """
 
 
 async def refresh(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> set[int]:
     """Recomputes these products' state and prices; returns those that changed. Lock them first (`lock_products`)."""
-    cursor = await tx.execute(
-        REFRESH.encode(), {"store_id": store_id, "ids": sorted(product_ids), "low_stock": LOW_STOCK}
-    )
-    return {row["product_id"] for row in await cursor.fetchall()}
+    values = {"store_id": store_id, "ids": sorted(product_ids), "low_stock": LOW_STOCK}
+    changed: set[int] = set()
+    for statement in (REFRESH_VARIANTS, REFRESH_PRODUCTS):
+        cursor = await tx.execute(statement.encode(), values)
+        changed |= {row["product_id"] for row in await cursor.fetchall()}
+    return changed
 
 
 async def refresh_items(tx: Tx, store_id: StoreId, inventory_item_ids: Iterable[int]) -> set[int]:

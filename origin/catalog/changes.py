@@ -9,14 +9,14 @@ from origin.catalog import availability, membership
 from origin.catalog.membership import Memberships
 from origin.db import Tx
 
-# The ids stand on both sides of the join: of a big shop among small ones PostgreSQL expects a row or two, and would
-# otherwise read all its products once for each that is locked.
+# The locks are taken first because the update waits for their count; it does not join them, for the planner's sake
+# (see availability.py).
 TOUCH = """
-    WITH locked AS (
+    WITH locked AS MATERIALIZED (
         SELECT id FROM product WHERE store_id = %(store_id)s AND id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
     )
-    UPDATE product SET updated_at = now() FROM locked
-    WHERE product.store_id = %(store_id)s AND product.id = locked.id AND product.id = ANY(%(ids)s)
+    UPDATE product SET updated_at = now()
+    WHERE product.store_id = %(store_id)s AND product.id = ANY(%(ids)s) AND (SELECT count(*) FROM locked) > 0
 """
 
 

@@ -75,7 +75,14 @@ def nodes(plan):
 
 @pytest.mark.parametrize(
     "statement",
-    [availability.REFRESH, availability.FLIPPED, changes.TOUCH, membership.OF_PRODUCTS, stored.SET_POLICIES],
+    [
+        availability.REFRESH_VARIANTS,
+        availability.REFRESH_PRODUCTS,
+        availability.FLIPPED,
+        changes.TOUCH,
+        membership.OF_PRODUCTS,
+        stored.SET_POLICIES,
+    ],
 )
 async def test_no_step_reads_the_whole_shop_again_and_again(db, big_acorn, statement):
     plan = await plan_of(db, big_acorn, statement)
