@@ -89,7 +89,7 @@ def test_the_tenant_of_a_connection_is_set_in_one_place():
 
 
 def test_nothing_speaks_of_this_machine():
-    wheres = ("/work/", "/root/", "/home/")
+    wheres = tuple(f"/{folder}/" for folder in ("work", "root", "home"))
     found = [
         name(path)
         for path in (*source_files(), *files_of_tests(), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"))
