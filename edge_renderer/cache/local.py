@@ -154,9 +154,20 @@ class LocalCache:
         if held.size_bytes > self._share_bytes:
             self._counters.refused += 1
             return held
-        self._make_room(held)
+        self._make_room(held, held.size_bytes)
         self._insert(held)
         return held
+
+    def grow(self, held: Held, more_bytes: int) -> bool:
+        """Makes room for what somebody hangs on `held`, such as an answer made in advance. Others go for it, never
+        `held` itself. False: there is no room, for it is gone or would be over its share; then nothing may be hung on."""
+        if held.node is None or held.size_bytes + more_bytes > self._share_bytes:
+            return False
+        self._make_room(held, more_bytes)
+        held.size_bytes += more_bytes
+        self._shares[held.entry.store_id].held_bytes += more_bytes
+        self.held_bytes += more_bytes
+        return True
 
     def drop(self, key: str) -> None:
         held = self._held.get(key)
@@ -208,6 +219,7 @@ class LocalCache:
         del self._held[entry.key]
         self._sieve.remove(held.node)
         share.sieve.remove(held.share_node)
+        held.node = held.share_node = None
         share.held_bytes -= held.size_bytes
         self.held_bytes -= held.size_bytes
         share.missing.pop(entry.key, None)
@@ -219,18 +231,18 @@ class LocalCache:
             if not carriers:
                 del self._by_tag[tag]
 
-    def _make_room(self, held: Held) -> None:
+    def _make_room(self, held: Held, more_bytes: int) -> None:
         share = self._shares.get(held.entry.store_id)
-        while share is not None and share.held_bytes + held.size_bytes > self._share_bytes:
-            self._evict(share.sieve)
-        if share is not None and held.entry.status == 404:
+        while share is not None and share.held_bytes + more_bytes > self._share_bytes:
+            self._evict(share.sieve, held)
+        if share is not None and held.node is None and held.entry.status == 404:
             while len(share.missing) >= self._most_missing:
                 self.drop(next(iter(share.missing)))
-        while self.held_bytes + held.size_bytes > self._max_bytes:
-            self._evict(self._sieve)
+        while self.held_bytes + more_bytes > self._max_bytes:
+            self._evict(self._sieve, held)
 
-    def _evict(self, sieve: Sieve[Held]) -> None:
-        victim = sieve.next_to_go()
+    def _evict(self, sieve: Sieve[Held], spared: Held) -> None:
+        victim = sieve.next_to_go(spared)
         assert victim is not None, "bytes are counted but nothing is held"
         self._remove(victim)
         self._counters.evictions += 1

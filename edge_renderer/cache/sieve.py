@@ -52,12 +52,13 @@ class Sieve(Generic[T]):
             self._oldest = node.newer
         node.newer = node.older = None
 
-    def next_to_go(self) -> T | None:
-        """The victim; it stays until `remove`. Ends after two rounds at most, for the first clears every bit."""
+    def next_to_go(self, spared: T | None = None) -> T | None:
+        """The victim; it stays until `remove`. Never `spared`, so there must be another. Ends after two rounds at most,
+        for the first clears every bit."""
         node = self._hand or self._oldest
         if node is None:
             return None
-        while node.item.visited:
+        while node.item.visited or node.item is spared:
             node.item.visited = False
             node = node.newer or self._oldest
             assert node is not None

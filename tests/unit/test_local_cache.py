@@ -199,11 +199,38 @@ def test_an_entry_larger_than_a_share_is_answered_but_not_kept() -> None:
     assert local.held_bytes == 0
 
 
+def test_what_is_hung_on_an_entry_counts_and_pushes_out_others_but_never_itself() -> None:
+    size = page("x").size_bytes
+    local = cache(max_bytes=6 * size, share_bytes=3 * size)
+    birch = keep(local, page("b", BIRCH))
+    first, second, third = (keep(local, page(key)) for key in "cde")
+    assert local.grow(first, size)
+    assert [held.node is not None for held in (first, second, third)] == [True, False, True]
+    assert first.size_bytes == 2 * size
+    assert local.held_bytes == 4 * size
+    assert birch.is_fresh
+    assert local.grow(first, size)
+    assert third.node is None
+    assert first.is_fresh
+
+
+def test_nothing_is_hung_on_an_entry_that_is_gone_or_would_be_over_its_share() -> None:
+    size = page("x").size_bytes
+    local = cache(max_bytes=6 * size, share_bytes=3 * size)
+    held = keep(local, page("a"))
+    assert not local.grow(held, 2 * size + 1)
+    assert held.is_fresh
+    local.drop("a")
+    assert not local.grow(held, 1)
+    assert local.held_bytes == 0
+
+
 KEYS = [f"{letter}{n}" for letter in "ab" for n in range(8)]
 steps = some.lists(
     some.one_of(
         some.tuples(some.just("put"), some.sampled_from(KEYS), some.integers(0, 3000)),
         some.tuples(some.just("get"), some.sampled_from(KEYS), some.just(0)),
+        some.tuples(some.just("grow"), some.sampled_from(KEYS), some.integers(0, 5000)),
         some.tuples(some.just("drop"), some.sampled_from(KEYS), some.just(0)),
         some.tuples(some.just("apply"), some.sampled_from(["a", "b"]), some.integers(0, 2)),
         some.tuples(some.just("distrust"), some.just(""), some.just(0)),
@@ -230,6 +257,13 @@ def test_whatever_happens_the_limits_hold_and_no_purged_page_is_fresh(history: l
             if held is not None and held.is_fresh:
                 tag = product_tag(stores[name[0]], int(name[1]) % 3)
                 assert made_at[name] >= max(purged_at.get(tag, 0), last_distrust)
+        elif step == "grow":
+            held = local.get(name, NOW)
+            if held is not None:
+                before = held.size_bytes
+                is_room = local.grow(held, number)
+                assert held.size_bytes == before + number * is_room
+                assert local.get(name, NOW) is held
         elif step == "drop":
             local.drop(name)
         elif step == "apply":
