@@ -160,7 +160,7 @@ class LocalCache:
 
     def grow(self, held: Held, more_bytes: int) -> bool:
         """Makes room for what somebody hangs on `held`, such as an answer made in advance. Others go for it, never
-        `held` itself. False: there is no room, for it is gone or would be over its share; then nothing may be hung on."""
+        `held` itself. False: it is gone, or would be over its share; then nothing may be hung on it."""
         if held.node is None or held.size_bytes + more_bytes > self._share_bytes:
             return False
         self._make_room(held, more_bytes)
