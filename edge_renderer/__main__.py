@@ -47,7 +47,7 @@ async def _run(settings: EdgeSettings) -> None:
 async def _serve(
     settings: EdgeSettings, edge: Edge, sockets: list[socket.socket], ops_sockets: list[socket.socket]
 ) -> None:
-    servers = [(server_of(edge.app, settings), sockets)]
+    servers = [(server_of(edge.app, settings, edge.hit_path), sockets)]
     if ops_sockets:
         servers.append((server_of(edge.ops, settings), ops_sockets))
 

@@ -30,15 +30,18 @@ class Answer:
     status: int
     headers: list[HeaderLine] = field(default_factory=list)
     body: bytes = b""
+    is_hit: bool = False
+    """From memory, as the hit path answers too: nothing is ever logged of it, so it carries no request id."""
 
     def header(self, name: bytes) -> bytes | None:
         return next((value for key, value in self.headers if key == name), None)
 
+    def lines(self) -> list[HeaderLine]:
+        """All header lines; also to a HEAD, so that its length is still said."""
+        return self.headers if self.status == 304 else [*self.headers, (b"content-length", b"%d" % len(self.body))]
+
     async def send(self, send: Send, *, is_head: bool, extra: list[HeaderLine]) -> None:
-        """To a HEAD, all of it but the body, so that its length is still said."""
-        length = [] if self.status == 304 else [(b"content-length", str(len(self.body)).encode())]
-        headers = [*self.headers, *length, *extra]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self.lines(), *extra]})
         await send({"type": "http.response.body", "body": b"" if is_head else self.body})
 
 

@@ -17,6 +17,8 @@ from edge_renderer.cache.local import LocalCache
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.tiers import Tiers
 from edge_renderer.front import Front
+from edge_renderer.heads import Heads
+from edge_renderer.hit_path import HitPath
 from edge_renderer.metrics import CounterCollector, EdgeMetrics, Gauge, GaugeCollector
 from edge_renderer.ops import OpsApp
 from edge_renderer.pages import PageMaker
@@ -41,6 +43,7 @@ class Edge:
     """A running worker: what shoppers reach, what operators reach, and the parts that tests look at."""
 
     app: Front
+    hit_path: HitPath
     ops: OpsApp
     tiers: Tiers
     follower: Follower
@@ -139,6 +142,10 @@ def _edge(settings: EdgeSettings, theming: Theming, tiers: Tiers, hearing: Heari
     fills = Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, settings.edge_fill_wait_seconds)
     passes = Turns("carts", settings.edge_passes, settings.edge_tenant_passes, settings.edge_fill_wait_seconds)
     apologies = Apologies(theming.renderer, metrics)
+    hit_path = HitPath(
+        tiers.local, follower.lease, hearing.clock, Heads(settings.edge_remembered_heads // 2), tiers.counters
+    )
+    registry.register(CounterCollector("stoa_edge_hit_path", hit_path.counters))
     shopfront = Shopfront(
         Tenants(tiers, origin, fills, round(settings.edge_unknown_host_seconds * 1000)),
         tiers,
@@ -146,10 +153,12 @@ def _edge(settings: EdgeSettings, theming: Theming, tiers: Tiers, hearing: Heari
         ThemeAssets(theming.themes),
         Passthrough(client, passes, metrics, settings),
         apologies,
+        hit_path,
         settings.edge_cdn_seconds,
     )
     front = Front(shopfront, apologies, metrics, settings.edge_slow_seconds)
-    return Edge(front, OpsApp(registry, lambda: _health(tiers, hearing)), tiers, follower, metrics, tiers.counters)
+    ops = OpsApp(registry, lambda: _health(tiers, hearing))
+    return Edge(front, hit_path, ops, tiers, follower, metrics, tiers.counters)
 
 
 def _gauges(tiers: Tiers, hearing: Hearing) -> list[Gauge]:

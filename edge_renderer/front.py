@@ -37,7 +37,8 @@ class Front:
         answer = await self._answer(scope, receive, request_id)
         self._metrics.count_answer(answer.status)
         is_head = scope["method"] == "HEAD"
-        await answer.send(send, is_head=is_head, extra=[(b"x-request-id", request_id.encode())])
+        extra = [] if answer.is_hit else [(b"x-request-id", request_id.encode())]
+        await answer.send(send, is_head=is_head, extra=extra)
         seconds = time.perf_counter() - began
         if seconds > self._slow_seconds:
             log.warning("slow", seconds=round(seconds, 3), **_described(scope, answer.status, request_id))

@@ -7,7 +7,9 @@ from typing import Any
 
 import uvicorn
 
-from edge_renderer.protocol import bounded_protocol
+from edge_renderer.hit_path import HitPath
+from edge_renderer.hit_protocol import HitProtocol
+from edge_renderer.protocol import BoundedProtocol
 from edge_renderer.settings import EdgeSettings
 
 _BACKLOG = 2048
@@ -21,10 +23,11 @@ class Server(uvicorn.Server):
         yield
 
 
-def server_of(app: Any, settings: EdgeSettings) -> Server:
+def server_of(app: Any, settings: EdgeSettings, hit_path: HitPath | None = None) -> Server:
+    """With a hit path, what it knows is answered without asking `app`."""
     config = uvicorn.Config(
         app,
-        http=bounded_protocol(settings.edge_header_bytes, settings.edge_header_seconds),
+        http=_protocol(settings, hit_path),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -38,6 +41,18 @@ def server_of(app: Any, settings: EdgeSettings) -> Server:
         timeout_graceful_shutdown=settings.edge_stop_seconds,
     )
     return Server(config)
+
+
+def _protocol(settings: EdgeSettings, hit_path: HitPath | None) -> type[BoundedProtocol]:
+    """uvicorn makes protocols itself, so what they need has to be their class's."""
+    limits = {
+        "head_bytes": settings.edge_header_bytes,
+        "head_seconds": settings.edge_header_seconds,
+        "stall_seconds": settings.edge_stall_seconds,
+    }
+    if hit_path is None:
+        return type("BoundedProtocol", (BoundedProtocol,), limits)
+    return type("HitProtocol", (HitProtocol,), {**limits, "hit_path": hit_path})
 
 
 @contextmanager

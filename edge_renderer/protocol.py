@@ -13,16 +13,18 @@ _ANSWER = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Made into one with the settings' limits by `bounded_protocol`."""
+    """`listening` makes it into one with the settings' limits, for uvicorn makes the protocols itself."""
 
     head_bytes: ClassVar[int]
     head_seconds: ClassVar[float]
+    stall_seconds: ClassVar[float]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_size = 0
         self._is_in_head = True
         self._head_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -30,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
+        self._stop_stall_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -60,6 +63,30 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_size = 0
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered; that it reads at all is looked at from now on."""
+        super().pause_writing()
+        self._start_stall_timer()
+
+    def resume_writing(self) -> None:
+        self._stop_stall_timer()
+        super().resume_writing()
+
+    def _start_stall_timer(self) -> None:
+        waiting_bytes = self.transport.get_write_buffer_size()
+        self._stall_timer = self.loop.call_later(self.stall_seconds, self._abort_if_stalled, waiting_bytes)
+
+    def _stop_stall_timer(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
+    def _abort_if_stalled(self, waiting_bytes: int) -> None:
+        if self.transport.get_write_buffer_size() >= waiting_bytes:
+            self.transport.abort()
+        else:
+            self._start_stall_timer()
+
     def _names_one_host(self) -> bool:
         authority = httptools.parse_url(self.url)
         port = b":%d" % authority.port if authority.port else b""
@@ -82,8 +109,3 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_size and (self.cycle is None or self.cycle.response_complete):
             self.transport.write(_ANSWER % status)
         self.transport.close()
-
-
-def bounded_protocol(head_bytes: int, head_seconds: float) -> type[BoundedProtocol]:
-    """uvicorn makes protocols itself, so that limits have to be the class's."""
-    return type("BoundedProtocol", (BoundedProtocol,), {"head_bytes": head_bytes, "head_seconds": head_seconds})

@@ -12,6 +12,8 @@ MAX_SURROGATE_KEY_BYTES = 8 * 1024
 _BROWSER: HeaderLine = (b"cache-control", b"public, max-age=0, must-revalidate")
 _FOREVER: HeaderLine = (b"cache-control", b"public, max-age=31536000, immutable")
 _VARY: HeaderLine = (b"vary", b"accept-encoding")
+LOCAL_HIT = b"stoa-l1; hit"
+"""What `cache_status` says of a page held in memory and known to be true."""
 _NOT_IN_304 = frozenset({b"content-type", b"content-security-policy"})
 
 
@@ -40,7 +42,7 @@ def cache_status(found: Found) -> bytes:
     """RFC 9211: what each tier did, the one nearest to the origin first."""
     detail = b"" if found.state is Standing.FRESH else b"; detail=" + str(found.state).encode()
     if found.source is Source.LOCAL:
-        return b"stoa-l1; hit" + detail
+        return LOCAL_HIT + detail if detail else LOCAL_HIT
     kept = "; stored" if found.is_kept else ""
     collapsed = "; collapsed" if found.is_coalesced else ""
     local = f"stoa-l1; fwd={found.local_why}"
@@ -51,21 +53,22 @@ def cache_status(found: Found) -> bytes:
     return f"stoa-l2; fwd={found.shared_why}{status}{shared}, {local}{status}{kept}{collapsed}".encode()
 
 
-def respond(request: Request, entry: Entry, cache_status: bytes) -> Answer:
+def respond(encodings: frozenset[str], if_none_match: str, entry: Entry, cache_status: bytes) -> Answer:
     """The entry as this client takes it; only what is encoded for it differs, and so does its ETag."""
-    encoding, body = _chosen(request, entry.body, entry.br, entry.gzip)
+    encoding, body = _chosen(encodings, entry.body, entry.br, entry.gzip)
     etag = variant_etag(entry.etag, encoding)
     marks: list[HeaderLine] = [(b"etag", etag.encode()), (b"cache-status", cache_status)]
-    if entry.status == 200 and is_match(request.header(b"if-none-match"), etag):
-        return Answer(304, [line for line in entry.headers if line[0] not in _NOT_IN_304] + marks)
-    return Answer(entry.status, [*entry.headers, *_encoded(encoding), *marks], body)
+    is_hit = cache_status is LOCAL_HIT
+    if entry.status == 200 and is_match(if_none_match, etag):
+        return Answer(304, [line for line in entry.headers if line[0] not in _NOT_IN_304] + marks, is_hit=is_hit)
+    return Answer(entry.status, [*entry.headers, *_encoded(encoding), *marks], body, is_hit)
 
 
 def respond_with_bytes(
     request: Request, headers: list[HeaderLine], etag: str, body: bytes, br: bytes | None, gzip: bytes | None
 ) -> Answer:
     """Something that was never a cache entry: a theme's asset."""
-    encoding, chosen = _chosen(request, body, br, gzip)
+    encoding, chosen = _chosen(request.encodings, body, br, gzip)
     etag = variant_etag(etag, encoding)
     marks: list[HeaderLine] = [(b"etag", etag.encode())]
     if is_match(request.header(b"if-none-match"), etag):
@@ -73,8 +76,7 @@ def respond_with_bytes(
     return Answer(200, [*headers, *_encoded(encoding), *marks], chosen)
 
 
-def _chosen(request: Request, body: bytes, br: bytes | None, gzip: bytes | None) -> tuple[str, bytes]:
-    taken = request.encodings
+def _chosen(taken: frozenset[str], body: bytes, br: bytes | None, gzip: bytes | None) -> tuple[str, bytes]:
     if br is not None and "br" in taken:
         return "br", br
     if gzip is not None and "gzip" in taken:

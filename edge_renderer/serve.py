@@ -7,12 +7,14 @@ from contracts.page import Page, Redirect
 from contracts.tenant import StoreStatus, Tenant
 from edge_renderer.answer import PRIVATE, Answer, secured
 from edge_renderer.apologies import Apologies
+from edge_renderer.cache.made import Answer as Found
 from edge_renderer.cache.tiers import Tiers
 from edge_renderer.errors import BadRequest, OriginUnavailable, Overloaded, PageFailed
+from edge_renderer.hit_path import HitPath
 from edge_renderer.pages import PageMaker
 from edge_renderer.passthrough import METHODS, Passthrough
 from edge_renderer.request import Request
-from edge_renderer.responses import cache_status, moved, respond
+from edge_renderer.responses import LOCAL_HIT, cache_status, moved, respond
 from edge_renderer.routes import CartPage, Nowhere, Passed, ThemeAsset, UploadedFile, route
 from edge_renderer.tenants import Tenants
 from edge_renderer.theme_assets import ThemeAssets
@@ -27,6 +29,7 @@ class Shopfront:
         assets: ThemeAssets,
         passthrough: Passthrough,
         apologies: Apologies,
+        hit_path: HitPath,
         cdn_seconds: int,
     ) -> None:
         self._tenants = tenants
@@ -35,6 +38,7 @@ class Shopfront:
         self._assets = assets
         self._passthrough = passthrough
         self._apologies = apologies
+        self._hit_path = hit_path
         self._cdn_seconds = cdn_seconds
 
     async def answer(self, request: Request, request_id: str) -> Answer:
@@ -78,12 +82,18 @@ class Shopfront:
     async def _page(self, tenant: Tenant, request: Request, page: Page) -> Answer:
         make = partial(self._pages.page, tenant, page)
         found = await self._tiers.get(page_key(tenant, page), tenant.store_id, make)
-        return respond(request, found.entry, cache_status(found))
+        return self._respond(request, found)
 
     async def _missing(self, tenant: Tenant, request: Request) -> Answer:
         make = partial(self._pages.missing, tenant)
         found = await self._tiers.get(missing_key(tenant), tenant.store_id, make)
-        return respond(request, found.entry, cache_status(found))
+        return self._respond(request, found)
+
+    def _respond(self, request: Request, found: Found) -> Answer:
+        status = cache_status(found)
+        if status is LOCAL_HIT and request.host is not None:
+            self._hit_path.offer(request.host, request.target, self._tenants.record(request.host), found.held)
+        return respond(request.encodings, request.header(b"if-none-match"), found.entry, status)
 
     async def _cart(self, tenant: Tenant, request: Request) -> Answer:
         rendered = await self._pages.cart(tenant, request.cart_token)
@@ -93,4 +103,4 @@ class Shopfront:
         """The name in the URL is decoration; were it in the key, made-up names could fill the cache."""
         make = partial(self._pages.file, tenant.store_id, asset_id)
         found = await self._tiers.get(file_key(tenant.store_id, f"/files/{asset_id}"), tenant.store_id, make)
-        return respond(request, found.entry, cache_status(found))
+        return self._respond(request, found)

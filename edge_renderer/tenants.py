@@ -7,6 +7,7 @@ import msgpack
 from contracts.keys import host_key
 from contracts.tenant import Tenant
 from edge_renderer.cache.entry import Entry
+from edge_renderer.cache.local import Held
 from edge_renderer.cache.made import Built, NotModified
 from edge_renderer.cache.tiers import Tiers
 from edge_renderer.errors import OriginUnavailable
@@ -38,6 +39,10 @@ class Tenants:
             self._decoded.clear()
         self._decoded[host] = (entry, tenant)
         return tenant
+
+    def record(self, host: str) -> Held | None:
+        """The record of a host that was just asked for, as it is held in memory."""
+        return self._tiers.held(host_key(host))
 
     async def _ask(self, host: str, previous: Entry | None) -> Built | NotModified:
         """That a host is nobody's is a record too, of the same tag: a new shop purges it."""

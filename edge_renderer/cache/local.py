@@ -9,7 +9,7 @@ what is applied meanwhile.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from contracts.events import Position
@@ -34,6 +34,7 @@ class Held:
         "expires_at",
         "is_fresh",
         "node",
+        "on_gone",
         "share_node",
         "size_bytes",
         "stale_until",
@@ -52,6 +53,8 @@ class Held:
         self.excused_until = float("-inf")
         """The origin could not be asked; it is served unverified until then without asking again."""
         self.visited = False
+        self.on_gone: Callable[[], None] | None = None
+        """Told when it goes, by whoever hung something on it."""
         self.node: Node[Held] | None = None
         self.share_node: Node[Held] | None = None
 
@@ -216,6 +219,8 @@ class LocalCache:
         assert held.node is not None
         assert held.share_node is not None
         held.is_fresh = False
+        if held.on_gone is not None:
+            held.on_gone()
         del self._held[entry.key]
         self._sieve.remove(held.node)
         share.sieve.remove(held.share_node)

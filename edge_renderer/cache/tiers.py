@@ -103,6 +103,9 @@ class Tiers:
         """Waits for the writes to the cache server that answers did not wait for."""
         await asyncio.gather(*self._writes, return_exceptions=True)
 
+    def held(self, key: str) -> Held | None:
+        return self.local.get(key, self._clock())
+
     async def get(self, key: str, store_id: StoreId | None, fill: Fill) -> Answer:
         """Raises what `fill` raises, when there is nothing to serve instead."""
         arrived_at = self._clock()

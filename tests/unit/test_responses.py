@@ -53,7 +53,8 @@ def entry(body: bytes = _BODY, status: int = 200, content_type: str = "text/html
 
 
 def answered(made: Entry, **headers: str) -> Answer:
-    return respond(request(**headers), made, b"stoa-l1; hit")
+    asked = request(**headers)
+    return respond(asked.encodings, asked.header(b"if-none-match"), made, b"stoa-l1; hit")
 
 
 def test_each_encoding_has_its_own_bytes_and_its_own_etag() -> None:

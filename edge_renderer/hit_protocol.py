@@ -1,0 +1,58 @@
+"""Where the hit path meets the socket: plain hits are answered as their bytes arrive, the rest goes to uvicorn.
+
+Only between two requests: while uvicorn reads one, or the application answers one, everything is theirs, in order.
+"""
+
+from typing import Any, ClassVar
+
+from edge_renderer.hit_path import HitPath
+from edge_renderer.protocol import BoundedProtocol
+
+
+class HitProtocol(BoundedProtocol):
+    """Of one worker: `listening` gives it its hit path."""
+
+    hit_path: ClassVar[HitPath]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._hits = 0
+        self._hits_when_set = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_in_head and not self._head_size and (self.cycle is None or self.cycle.response_complete):
+            data = self._answer_hits(data)
+        if data:
+            super().data_received(data)
+
+    def _answer_hits(self, data: bytes) -> bytes:
+        """Returns what it has not answered. A client that does not read its answers has to wait for them in uvicorn's
+        queue, which stops reading from it."""
+        start = 0
+        while start < len(data) and not self.flow.write_paused:
+            end = data.find(b"\r\n\r\n", start) + 4
+            answer = self.hit_path.answer(data[start:end], self.server_state.default_headers) if end > 3 else None
+            if answer is None:
+                break
+            self.transport.writelines(answer)
+            self._note_hit()
+            start = end
+        return data[start:]
+
+    def _note_hit(self) -> None:
+        """Timers are not set anew for each hit: that would be a tenth of its cost."""
+        self._hits += 1
+        if self.timeout_keep_alive_task is None:
+            self._stop_head_timer()
+            self._set_idle_timer()
+
+    def _set_idle_timer(self) -> None:
+        self._hits_when_set = self._hits
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes what has been idle since the timer was set; that is after one to two times its length."""
+        if self._hits == self._hits_when_set:
+            super().timeout_keep_alive_handler()
+        else:
+            self._set_idle_timer()
