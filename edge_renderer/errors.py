@@ -1,5 +1,22 @@
 """What can go wrong on the edge, in its own words. Foreign exceptions are translated into these once, at the door."""
 
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why a request was refused, as the metrics name it."""
+
+    FILL_BUDGET = "fill_budget"
+    """The shop asks for more pages that are not held than its token bucket has."""
+    PASS_BUDGET = "pass_budget"  # noqa: S105  no password
+    """The same of carts and checkouts."""
+    SHOP_TURNS = "shop_turns"
+    """The shop's own work under way is all it may have at once."""
+    ALL_TURNS = "all_turns"
+    """The worker's work under way is all it does at once."""
+    LATE = "late"
+    """The event loop is late, and this shop is the most of what keeps it."""
+
 
 class EdgeError(Exception):
     """Every failure the edge knows how to answer."""
@@ -14,11 +31,16 @@ class OriginUnavailable(EdgeError):
 
 
 class Overloaded(EdgeError):
-    """A limit on work at once is reached. The text says which; the shopper may try again in `retry_after_seconds`."""
+    """This worker has more to do than it can. The shopper may try again in `retry_after_seconds`."""
 
-    def __init__(self, limit: str, retry_after_seconds: int = 1) -> None:
-        super().__init__(limit)
+    def __init__(self, text: str, refusal: Refusal = Refusal.ALL_TURNS, retry_after_seconds: int = 1) -> None:
+        super().__init__(text)
+        self.refusal = refusal
         self.retry_after_seconds = retry_after_seconds
+
+
+class OverShare(Overloaded):
+    """The shop's own work is more than its share, whatever else there is to do."""
 
 
 class PageFailed(EdgeError):
