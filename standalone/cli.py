@@ -130,13 +130,18 @@ def import_products(
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="A benchmark's name; none lists them.")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One of the benchmark's own options, as name=value; may be repeated."),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the result in loadtest/results.")] = False,
     data_dir: DataDir = Path(".stoa"),
     json: Json = False,
 ) -> None:
     """Run a benchmark from loadtest/benchmarks."""
     from standalone.benchmarks import run_benchmark
 
-    _run(run_benchmark(name, data_dir, _output(json)))
+    _run(run_benchmark(name, data_dir, _output(json), settings or [], is_kept=keep))
 
 
 @app.command()

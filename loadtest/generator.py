@@ -1,0 +1,91 @@
+"""wrk for a few seconds against one server, and what both sides of it cost."""
+
+import asyncio
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.pinned import Server
+from standalone.errors import StandaloneError
+
+_SCRIPT = Path(__file__).with_name("wrk") / "shoppers.lua"
+_GRACE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One server in one round. A share is of one core; a latency includes waiting for the other connections' turns."""
+
+    requests: int
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    """Of the server, for a request."""
+    server_share: float
+    wrk_share: float
+    bytes_each: float
+    errors: int
+
+
+class Wrk:
+    """One thread on one core of its own, each connection asking again as soon as it is answered."""
+
+    def __init__(self, program: str, core: int, drawn_from: Path, connections: int) -> None:
+        self._program = program
+        self._core = core
+        self._drawn_from = drawn_from
+        self._connections = connections
+
+    async def measure(self, server: Server, seconds: float, seed: int) -> Measured:
+        before, wrk_before = server.cpu_seconds(), _children_cpu_seconds()
+        said = await self._run(server, seconds, seed)
+        used, wrk_used = server.cpu_seconds() - before, _children_cpu_seconds() - wrk_before
+        requests, took = max(1, said["requests"]), said["microseconds"] / 1e6
+        return Measured(
+            requests=said["requests"],
+            requests_per_s=round(said["requests"] / took, 1),
+            p50_ms=said["p50_us"] / 1000,
+            p99_ms=said["p99_us"] / 1000,
+            cpu_us=round(used / requests * 1e6, 2),
+            server_share=round(used / took, 3),
+            wrk_share=round(wrk_used / took, 3),
+            bytes_each=round(said["bytes"] / requests, 1),
+            errors=said["failed"] + said["bad_status"],
+        )
+
+    async def _run(self, server: Server, seconds: float, seed: int) -> dict[str, int]:
+        """wrk knows whole seconds only, so we end it as Ctrl-C would: it then reports what it has."""
+        argv = ["taskset", "-c", str(self._core), self._program, "-t1", f"-c{self._connections}", "-d1h", "--latency"]
+        argv += ["-s", str(_SCRIPT), server.url, "--", str(self._drawn_from), str(seed)]
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
+        )
+        with _ended(process):
+            await asyncio.sleep(seconds)
+            if process.returncode is None:
+                process.send_signal(2)
+            output, _ = await asyncio.wait_for(process.communicate(), _GRACE_SECONDS)
+        lines = output.decode(errors="replace").strip().splitlines()
+        if process.returncode != 0 or not lines[-1:] or not lines[-1].startswith("{"):
+            raise StandaloneError(f"wrk could not measure {server.name}: {' '.join(lines[-3:])}")
+        result: dict[str, int] = json.loads(lines[-1])
+        return result
+
+
+@contextmanager
+def _ended(process: asyncio.subprocess.Process) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
+def _children_cpu_seconds() -> float:
+    """Of all children that have ended: between two looks that is wrk alone."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
