@@ -64,7 +64,8 @@ class SharedCache:
         self._rests_until = float("-inf")
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        with suppress(RedisError, OSError):  # a line that is stuck cannot be closed in an orderly way
+            await self._redis.aclose()
 
     @property
     def is_resting(self) -> bool:
