@@ -8,7 +8,7 @@ from contracts.page import BadTarget
 from contracts.snapshot import Part, Snapshot
 from contracts.tenant import StoreStatus, Tenant
 from edge_renderer.answer import NEVER_STORED, Answer, secured
-from edge_renderer.errors import BadRequest, EdgeError, OriginUnavailable, Overloaded, PageFailed
+from edge_renderer.errors import BadRequest, EdgeError, OriginUnavailable, Overloaded, OverShare, PageFailed
 from edge_renderer.metrics import EdgeMetrics
 from edge_renderer.render import Renderer, RenderError
 from edge_renderer.request import Request, logged_path
@@ -22,6 +22,7 @@ _ORIGIN_RETRY_SECONDS = 5
 _MOST_KEPT = 256
 _REASONS: dict[type[EdgeError], str] = {
     Overloaded: "The shop is too busy at the moment; please try again.",
+    OverShare: "The shop is too busy at the moment; please try again.",
     OriginUnavailable: "The shop cannot be reached at the moment; please try again.",
     PageFailed: "This page could not be made; please try again.",
 }
@@ -64,21 +65,23 @@ class Apologies:
         return Answer(status, secured(HTML_TYPE, NEVER_STORED), self._kept_page(tenant))
 
     def unavailable(self, tenant: Tenant | None, request: Request, request_id: str, error: EdgeError) -> Answer:
-        """Logged here, for this is where what went wrong last meets who was told of it."""
+        """429 for what is beyond the shop's own share, 503 for all else. Logged here, for this is where what went wrong
+        last meets who was told of it."""
         store_id = tenant.store_id if tenant else None
         path = logged_path(request.path)
         log.warning("unavailable", reason=str(error), store_id=store_id, path=path, request_id=request_id)
         self._count(error)
         seconds = error.retry_after_seconds if isinstance(error, Overloaded) else _ORIGIN_RETRY_SECONDS
+        status, title = (429, "Too Many Requests") if isinstance(error, OverShare) else (503, "Service Unavailable")
         if request.wants_json:
-            answer = _problem(503, "Service Unavailable", _REASONS.get(type(error), _REASONS[PageFailed]))
+            answer = _problem(status, title, _REASONS.get(type(error), _REASONS[PageFailed]))
         else:
-            answer = Answer(503, secured(HTML_TYPE, NEVER_STORED), self._kept_page(tenant))
-        return Answer(503, [*answer.headers, (b"retry-after", str(seconds).encode())], answer.body)
+            answer = Answer(status, secured(HTML_TYPE, NEVER_STORED), self._kept_page(tenant))
+        return Answer(status, [*answer.headers, (b"retry-after", str(seconds).encode())], answer.body)
 
     def _count(self, error: EdgeError) -> None:
         if isinstance(error, Overloaded):
-            self._metrics.overloads.inc()
+            self._metrics.refused.labels(error.refusal).inc()
         elif isinstance(error, OriginUnavailable):
             self._metrics.origin_failures.inc()
 

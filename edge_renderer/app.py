@@ -16,6 +16,7 @@ from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.local import LocalCache
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.tiers import Tiers
+from edge_renderer.fairness import Fairness, fairness_of
 from edge_renderer.front import Front
 from edge_renderer.heads import Heads
 from edge_renderer.hit_path import HitPath
@@ -28,11 +29,11 @@ from edge_renderer.release import release_of
 from edge_renderer.render import Renderer, RenderLimits
 from edge_renderer.serve import Shopfront
 from edge_renderer.settings import EdgeSettings
+from edge_renderer.shedding import LoopWatch
 from edge_renderer.snapshots import OriginClient, origin_client
 from edge_renderer.tenants import Tenants
 from edge_renderer.theme_assets import ThemeAssets
 from edge_renderer.themes import ThemeLibrary
-from edge_renderer.turns import Turns
 from invalidation.bus import Bus
 from invalidation.follower import Follower
 from invalidation.lease import Clock, lease_clock
@@ -83,15 +84,19 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
         clock=clock,
     )
     follower = Follower(bus, clock)
-    tiers = _tiers(settings, shared, follower, bus, counters, clock)
+    fairness = fairness_of(settings, clock)
+    tiers = _tiers(settings, shared, follower, bus, fairness, counters, clock)
     client = origin_client(settings)
-    following = asyncio.create_task(follower.run())
+    edge = _edge(settings, theming, tiers, Hearing(follower, clock), fairness, client)
+    watch = LoopWatch(edge.metrics.loop_lag_seconds.observe, fairness.shedder.judge)
+    tasks = [asyncio.create_task(follower.run()), asyncio.create_task(watch.run())]
     try:
-        yield _edge(settings, theming, tiers, Hearing(follower, clock), client)
+        yield edge
     finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await tiers.close()
         await client.aclose()
         await shared.close()
@@ -99,7 +104,13 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
 
 
 def _tiers(
-    settings: EdgeSettings, shared: SharedCache, follower: Follower, bus: Bus, counters: CacheCounters, clock: Clock
+    settings: EdgeSettings,
+    shared: SharedCache,
+    follower: Follower,
+    bus: Bus,
+    fairness: Fairness,
+    counters: CacheCounters,
+    clock: Clock,
 ) -> Tiers:
     share_bytes = settings.edge_memory_bytes * settings.edge_memory_tenant_percent // 100
     local = LocalCache(settings.edge_memory_bytes, share_bytes, counters, most_missing=settings.edge_missing_pages)
@@ -111,6 +122,8 @@ def _tiers(
         counters,
         page_ms=settings.edge_page_seconds * 1000,
         missing_ms=round(settings.edge_missing_seconds * 1000),
+        costs=fairness.costs,
+        may_renew=fairness.admission.may_renew,
         clock=clock,
     )
 
@@ -130,30 +143,37 @@ class Hearing:
         return age_seconds if math.isfinite(age_seconds) else None
 
 
-def _edge(settings: EdgeSettings, theming: Theming, tiers: Tiers, hearing: Hearing, client: httpx.AsyncClient) -> Edge:
+def _edge(
+    settings: EdgeSettings,
+    theming: Theming,
+    tiers: Tiers,
+    hearing: Hearing,
+    fairness: Fairness,
+    client: httpx.AsyncClient,
+) -> Edge:
     registry = CollectorRegistry()
     follower = hearing.follower
     metrics = EdgeMetrics(registry)
     follower.subscribe(PurgeLag(follower, metrics))
     registry.register(CounterCollector("stoa_edge_cache", tiers.counters))
     registry.register(CounterCollector("stoa_edge_follower", follower.counters))
-    registry.register(GaugeCollector(_gauges(tiers, hearing)))
+    registry.register(GaugeCollector([*_gauges(tiers, hearing), *fairness.gauges()]))
     origin = OriginClient(client, settings)
-    fills = Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, settings.edge_fill_wait_seconds)
-    passes = Turns("carts", settings.edge_passes, settings.edge_tenant_passes, settings.edge_fill_wait_seconds)
     apologies = Apologies(theming.renderer, metrics)
     hit_path = HitPath(
         tiers.local, follower.lease, hearing.clock, Heads(settings.edge_remembered_heads // 2), tiers.counters
     )
     registry.register(CounterCollector("stoa_edge_hit_path", hit_path.counters))
     shopfront = Shopfront(
-        Tenants(tiers, origin, fills, round(settings.edge_unknown_host_seconds * 1000)),
+        Tenants(tiers, origin, fairness.fills, round(settings.edge_unknown_host_seconds * 1000)),
         tiers,
-        PageMaker(origin, theming.renderer, fills, metrics, settings),
+        PageMaker(origin, theming.renderer, fairness.fills, metrics, settings),
         ThemeAssets(theming.themes),
-        Passthrough(client, passes, metrics, settings),
+        Passthrough(client, fairness.passes, metrics, settings),
         apologies,
         hit_path,
+        fairness.admission,
+        fairness.costs,
         settings.edge_cdn_seconds,
     )
     front = Front(shopfront, apologies, metrics, settings.edge_slow_seconds)

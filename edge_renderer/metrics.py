@@ -9,8 +9,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_FILL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
+from edge_renderer.errors import Refusal
 
+_FILL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
+_LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 Gauge = tuple[str, str, Callable[[], float | None]]
 
@@ -34,8 +36,11 @@ class EdgeMetrics:
         )
         self.distrusts = Counter("stoa_edge_distrusts", "Times all that was held became unproven", registry=registry)
         self.render_failures = Counter("stoa_edge_render_failures", "Pages no theme could make", registry=registry)
-        self.overloads = Counter(
-            "stoa_edge_overloads", "Requests refused because all turns were taken", registry=registry
+        self.refused = Counter("stoa_edge_refused", "Requests refused, by why", ["why"], registry=registry)
+        for refusal in Refusal:
+            self.refused.labels(refusal)
+        self.loop_lag_seconds = Histogram(
+            "stoa_edge_loop_lag_seconds", "How late the event loop was", buckets=_LAG_BUCKETS, registry=registry
         )
         self.origin_failures = Counter(
             "stoa_edge_origin_failures", "Answered 503 for want of an origin", registry=registry

@@ -5,10 +5,13 @@ from functools import partial
 from contracts.keys import file_key, missing_key, page_key, shop_tag
 from contracts.page import Page, Redirect
 from contracts.tenant import StoreStatus, Tenant
+from edge_renderer.admission import Admission
 from edge_renderer.answer import PRIVATE, Answer, secured
 from edge_renderer.apologies import Apologies
 from edge_renderer.cache.made import Answer as Found
+from edge_renderer.cache.made import Fill, Source
 from edge_renderer.cache.tiers import Tiers
+from edge_renderer.costs import Costs
 from edge_renderer.errors import BadRequest, OriginUnavailable, Overloaded, PageFailed
 from edge_renderer.hit_path import HitPath
 from edge_renderer.pages import PageMaker
@@ -30,6 +33,8 @@ class Shopfront:
         passthrough: Passthrough,
         apologies: Apologies,
         hit_path: HitPath,
+        admission: Admission,
+        costs: Costs,
         cdn_seconds: int,
     ) -> None:
         self._tenants = tenants
@@ -39,6 +44,8 @@ class Shopfront:
         self._passthrough = passthrough
         self._apologies = apologies
         self._hit_path = hit_path
+        self._admission = admission
+        self._costs = costs
         self._cdn_seconds = cdn_seconds
 
     async def answer(self, request: Request, request_id: str) -> Answer:
@@ -58,7 +65,7 @@ class Shopfront:
         if isinstance(found, Passed) or (isinstance(found, CartPage) and request.method == "POST"):
             if request.method not in METHODS:
                 return self._apologies.wrong_method(b"GET, HEAD, POST")
-            return await self._passthrough.answer(tenant, request, request_id)
+            return await self._passed(tenant, request, request_id)
         if request.method not in {"GET", "HEAD"}:
             return self._apologies.wrong_method(b"GET, HEAD")
         if request.has_body:
@@ -81,13 +88,26 @@ class Shopfront:
 
     async def _page(self, tenant: Tenant, request: Request, page: Page) -> Answer:
         make = partial(self._pages.page, tenant, page)
-        found = await self._tiers.get(page_key(tenant, page), tenant.store_id, make)
-        return self._respond(request, found)
+        return await self._kept(tenant, request, page_key(tenant, page), make)
 
     async def _missing(self, tenant: Tenant, request: Request) -> Answer:
         make = partial(self._pages.missing, tenant)
-        found = await self._tiers.get(missing_key(tenant), tenant.store_id, make)
+        return await self._kept(tenant, request, missing_key(tenant), make)
+
+    async def _kept(self, tenant: Tenant, request: Request, key: str, make: Fill) -> Answer:
+        """Only what this worker neither holds nor is making counts against the shop's budget."""
+        is_new = not self._tiers.knows(key)
+        if is_new:
+            self._admission.miss(tenant.store_id)
+        found = await self._tiers.get(key, tenant.store_id, make)
+        if is_new and found.source is not Source.FILL:
+            self._admission.found(tenant.store_id)
         return self._respond(request, found)
+
+    async def _passed(self, tenant: Tenant, request: Request, request_id: str) -> Answer:
+        admit = self._admission.checkout if request.path.startswith("/checkout") else self._admission.cart
+        admit(tenant.store_id)
+        return await self._costs.work(tenant.store_id, partial(self._passthrough.answer, tenant, request, request_id))
 
     def _respond(self, request: Request, found: Found) -> Answer:
         status = cache_status(found)
@@ -96,11 +116,12 @@ class Shopfront:
         return respond(request.encodings, request.header(b"if-none-match"), found.entry, status)
 
     async def _cart(self, tenant: Tenant, request: Request) -> Answer:
-        rendered = await self._pages.cart(tenant, request.cart_token)
+        self._admission.cart(tenant.store_id)
+        make = partial(self._pages.cart, tenant, request.cart_token)
+        rendered = await self._costs.work(tenant.store_id, make)
         return Answer(rendered.status, secured(rendered.content_type, PRIVATE), rendered.body)
 
     async def _file(self, tenant: Tenant, request: Request, asset_id: int) -> Answer:
         """The name in the URL is decoration; were it in the key, made-up names could fill the cache."""
         make = partial(self._pages.file, tenant.store_id, asset_id)
-        found = await self._tiers.get(file_key(tenant.store_id, f"/files/{asset_id}"), tenant.store_id, make)
-        return self._respond(request, found)
+        return await self._kept(tenant, request, file_key(tenant.store_id, f"/files/{asset_id}"), make)

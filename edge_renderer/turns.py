@@ -24,7 +24,7 @@ class Turns:
     """`None` as the tenant: work that is for no shop yet (an unknown host); it shares one share."""
 
     def __init__(
-        self, name: str, at_once: int, at_once_for_one: int, wait_seconds: float, *, most_waiting_for_one: int = 64
+        self, name: str, at_once: int, at_once_for_one: int, wait_seconds: float, most_waiting_for_one: int = 64
     ) -> None:
         self._name = name
         self._at_once = at_once

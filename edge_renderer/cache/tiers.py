@@ -13,7 +13,7 @@ fill    note the position, then read anything
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from edge_renderer.cache.made import Answer, Built, Fill, NotModified, Source, S
 from edge_renderer.cache.proof import Proof
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.single_flight import SingleFlight
+from edge_renderer.costs import Costs
 from edge_renderer.errors import OriginUnavailable, PageFailed
 from invalidation.bus import Bus
 from invalidation.follower import Follower
@@ -77,14 +78,19 @@ class Tiers:
         *,
         page_ms: int = 86_400_000,
         missing_ms: int = 1_000,
+        costs: Costs | None = None,
+        may_renew: Callable[[StoreId | None], bool] = lambda store_id: True,
         clock: Clock = lease_clock,
     ) -> None:
+        """`may_renew`: whether the shop's budget allows to make a page anew that may still be served stale."""
         self.local = local
         self.counters = counters
         self._shared = shared
         self._follower = follower
         self._page_ms = page_ms
         self._missing_ms = missing_ms
+        self._costs = costs or Costs()
+        self._may_renew = may_renew
         self._clock = clock
         self._proof = Proof(follower, bus, counters, clock, page_ms)
         self._flights: SingleFlight[_Outcome] = SingleFlight()
@@ -103,18 +109,22 @@ class Tiers:
         """Waits for the writes to the cache server that answers did not wait for."""
         await asyncio.gather(*self._writes, return_exceptions=True)
 
+    def knows(self, key: str) -> bool:
+        """It holds the page, in whatever standing, or is making it."""
+        return self.held(key) is not None or self._flights.is_flying(key)
+
     def held(self, key: str) -> Held | None:
         return self.local.get(key, self._clock())
 
     async def get(self, key: str, store_id: StoreId | None, fill: Fill) -> Answer:
         """Raises what `fill` raises, when there is nothing to serve instead."""
         arrived_at = self._clock()
-        make = partial(self._make, key, store_id, fill)
+        make = partial(self._costs.work, store_id, partial(self._make, key, store_id, fill))
         for _ in range(MOST_ROUNDS):
             held = self.local.get(key, self._clock())
             answer = self._from_memory(held) if held is not None else None
             if answer is not None:
-                if answer.state is Standing.STALE:
+                if answer.state is Standing.STALE and not self._flights.is_flying(key) and self._may_renew(store_id):
                     self._flights.start(key, make)
                 return answer
             is_coalesced = self._flights.is_flying(key)
