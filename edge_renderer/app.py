@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import aiohttp
 from prometheus_client import CollectorRegistry
 
 from edge_renderer.apologies import Apologies
@@ -24,13 +24,12 @@ from edge_renderer.metrics import CounterCollector, EdgeMetrics, Gauge, GaugeCol
 from edge_renderer.ops import OpsApp
 from edge_renderer.pages import PageMaker
 from edge_renderer.passthrough import Passthrough
-from edge_renderer.purger import PurgeLag
 from edge_renderer.release import release_of
 from edge_renderer.render import Renderer, RenderLimits
 from edge_renderer.serve import Shopfront
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.shedding import LoopWatch
-from edge_renderer.snapshots import OriginClient, origin_client
+from edge_renderer.snapshots import OriginClient, origin_session
 from edge_renderer.tenants import Tenants
 from edge_renderer.theme_assets import ThemeAssets
 from edge_renderer.themes import ThemeLibrary
@@ -86,8 +85,8 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
     follower = Follower(bus, clock)
     fairness = fairness_of(settings, clock)
     tiers = _tiers(settings, shared, follower, bus, fairness, counters, clock)
-    client = origin_client(settings)
-    edge = _edge(settings, theming, tiers, Hearing(follower, clock), fairness, client)
+    session = origin_session(settings)
+    edge = _edge(settings, theming, tiers, Hearing(follower, clock), fairness, session)
     watch = LoopWatch(edge.metrics.loop_lag_seconds.observe, fairness.shedder.judge)
     tasks = [asyncio.create_task(follower.run()), asyncio.create_task(watch.run())]
     try:
@@ -98,7 +97,7 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
             with suppress(asyncio.CancelledError):
                 await task
         await tiers.close()
-        await client.aclose()
+        await session.close()
         await shared.close()
         await bus.close()
 
@@ -149,16 +148,16 @@ def _edge(
     tiers: Tiers,
     hearing: Hearing,
     fairness: Fairness,
-    client: httpx.AsyncClient,
+    session: aiohttp.ClientSession,
 ) -> Edge:
     registry = CollectorRegistry()
     follower = hearing.follower
     metrics = EdgeMetrics(registry)
-    follower.subscribe(PurgeLag(follower, metrics))
+    follower.measure(metrics.commit_to_applied_seconds.observe)
     registry.register(CounterCollector("stoa_edge_cache", tiers.counters))
     registry.register(CounterCollector("stoa_edge_follower", follower.counters))
     registry.register(GaugeCollector([*_gauges(tiers, hearing), *fairness.gauges()]))
-    origin = OriginClient(client, settings)
+    origin = OriginClient(session, metrics, settings)
     apologies = Apologies(theming.renderer, metrics)
     hit_path = HitPath(
         tiers.local, follower.lease, hearing.clock, Heads(settings.edge_remembered_heads // 2), tiers.counters
@@ -169,7 +168,7 @@ def _edge(
         tiers,
         PageMaker(origin, theming.renderer, fairness.fills, metrics, settings),
         ThemeAssets(theming.themes),
-        Passthrough(client, fairness.passes, metrics, settings),
+        Passthrough(session, fairness.passes, metrics, settings),
         apologies,
         hit_path,
         fairness.admission,

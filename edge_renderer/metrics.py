@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from edge_renderer.errors import Refusal
 
 _FILL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
+_FRESHNESS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 _LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 Gauge = tuple[str, str, Callable[[], float | None]]
@@ -25,16 +26,19 @@ class EdgeMetrics:
         self.fill_seconds = Histogram(
             "stoa_edge_fill_seconds", "Time to make a page, origin included", buckets=_FILL_BUCKETS, registry=registry
         )
+        self.ask_seconds = Histogram(
+            "stoa_edge_ask_seconds", "Time to ask the origin once", buckets=_FILL_BUCKETS, registry=registry
+        )
         self.render_seconds = Histogram(
             "stoa_edge_render_seconds", "Time in a theme or twin", buckets=_FILL_BUCKETS, registry=registry
         )
-        self.purge_seconds = Histogram(
-            "stoa_edge_purge_seconds",
-            "From a purge's publication to its application here",
-            buckets=_FILL_BUCKETS,
+        self.commit_to_applied_seconds = Histogram(
+            "stoa_edge_commit_to_applied_seconds",
+            "Freshness: from the commit of a change to the moment its pages are stale in this worker, at most. The next "
+            "reader starts or awaits the new page",
+            buckets=_FRESHNESS_BUCKETS,
             registry=registry,
         )
-        self.distrusts = Counter("stoa_edge_distrusts", "Times all that was held became unproven", registry=registry)
         self.render_failures = Counter("stoa_edge_render_failures", "Pages no theme could make", registry=registry)
         self.refused = Counter("stoa_edge_refused", "Requests refused, by why", ["why"], registry=registry)
         for refusal in Refusal:

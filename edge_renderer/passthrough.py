@@ -5,8 +5,10 @@ here, and the tenant is the one whose host it is. What comes back is filtered by
 """
 
 import asyncio
+from urllib.parse import quote
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from contracts.tenant import Tenant
 from edge_renderer.answer import PAGE_POLICY, PRIVATE, SECURITY, Answer, HeaderLine
@@ -46,20 +48,24 @@ _ANSWERED = frozenset(
     }
 )
 _FORBIDDEN_IN_HEADER = frozenset(b"\r\n\0")
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class Passthrough:
-    def __init__(self, client: httpx.AsyncClient, turns: Turns, metrics: EdgeMetrics, settings: EdgeSettings) -> None:
-        self._client = client
+    def __init__(
+        self, session: aiohttp.ClientSession, turns: Turns, metrics: EdgeMetrics, settings: EdgeSettings
+    ) -> None:
+        self._session = session
         self._turns = turns
         self._metrics = metrics
         self._settings = settings
-        self._timeout = httpx.Timeout(settings.edge_pass_seconds, connect=settings.edge_connect_seconds)
+        self._base = settings.origin_url.rstrip("/")
 
     async def answer(self, tenant: Tenant, request: Request, request_id: str) -> Answer:
         """Raises BadRequest for a body too large or too slow, Overloaded, and OriginUnavailable.
 
-        Never asks twice: only the shopper knows whether to do a thing again.
+        Never does a thing twice: only the shopper knows whether to. (A GET may go out again over a new connection if a
+        kept one turns out dead.)
         """
         body = b"" if request.is_head else await self._body(request)
         self._metrics.passed.inc()
@@ -69,7 +75,7 @@ class Passthrough:
                     return await self._ask(tenant, request, request_id, body)
             except TimeoutError as error:
                 raise OriginUnavailable(f"the origin took longer than {self._settings.edge_pass_seconds} s") from error
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except aiohttp.ClientError as error:
                 raise OriginUnavailable(f"the origin cannot be reached: {type(error).__name__}") from error
 
     async def _body(self, request: Request) -> bytes:
@@ -81,30 +87,36 @@ class Passthrough:
 
     async def _ask(self, tenant: Tenant, request: Request, request_id: str, body: bytes) -> Answer:
         """A HEAD asks as GET does: its answer says the length of the body that is then left out."""
-        asked = self._client.build_request(
+        async with self._session.request(
             "GET" if request.is_head else request.method,
-            self._client.base_url.copy_with(raw_path=request.target.encode("latin-1")),
+            URL(self._base + _spelt(request.target), encoded=True),
             headers=self._headers(tenant, request, request_id),
-            content=body or (b"" if request.method == "POST" else None),
-            timeout=self._timeout,
-        )
-        response = await self._client.send(asked, stream=True)
-        try:
+            data=body or None,
+            allow_redirects=False,
+        ) as response:
             content = await read_capped(response, self._settings.edge_pass_answer_bytes)
-            return Answer(response.status_code, _answered_headers(response), content)
-        finally:
-            await response.aclose()
+            return Answer(response.status, _answered_headers(response), content)
 
-    def _headers(self, tenant: Tenant, request: Request, request_id: str) -> list[tuple[bytes, bytes]]:
+    def _headers(self, tenant: Tenant, request: Request, request_id: str) -> list[tuple[str, str]]:
         given = {name: request.header(name, b"; " if name == b"cookie" else b", ") for name in _ASKED}
         return [
-            *((name, value.encode("latin-1")) for name, value in given.items() if value),
-            (b"accept-encoding", b"identity"),
-            (b"stoa-edge-secret", self._settings.edge_secret.encode()),
-            (b"stoa-store-id", str(tenant.store_id).encode()),
-            (b"stoa-client-address", request.client_address.encode()),
-            (b"x-request-id", request_id.encode()),
+            *((name.decode(), _as_sent(value)) for name, value in given.items() if value),
+            ("accept-encoding", "identity"),
+            ("stoa-edge-secret", self._settings.edge_secret),
+            ("stoa-store-id", str(tenant.store_id)),
+            ("stoa-client-address", request.client_address),
+            ("x-request-id", request_id),
         ]
+
+
+def _spelt(target: str) -> str:
+    """As it was sent, but for bytes that are no ASCII, which a request line cannot have."""
+    return target if target.isascii() else quote(target.encode("latin-1"), safe=_PRINTABLE)
+
+
+def _as_sent(value: str) -> str:
+    """A header's bytes again once the client has written it as UTF-8; what is none could be read by nobody."""
+    return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytes:
@@ -125,10 +137,10 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
             return body
 
 
-def _answered_headers(response: httpx.Response) -> list[HeaderLine]:
+def _answered_headers(response: aiohttp.ClientResponse) -> list[HeaderLine]:
     headers = [
         (name.lower(), value)
-        for name, value in response.headers.raw
+        for name, value in response.raw_headers
         if name.lower() in _ANSWERED and not _FORBIDDEN_IN_HEADER.intersection(value)
     ]
     given = {name for name, _ in headers}

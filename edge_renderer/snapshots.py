@@ -5,36 +5,40 @@ Every way in which the origin can fail to answer becomes OriginUnavailable here,
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-import httpx
+import aiohttp
 import msgpack
+from yarl import URL
 
 from contracts.keys import host_tag, shop_tag
 from contracts.page import Page
 from contracts.snapshot import MAX_SNAPSHOT_BYTES, Snapshot, SnapshotError
 from contracts.tenant import StoreId, Tenant
 from edge_renderer.errors import OriginUnavailable
+from edge_renderer.metrics import EdgeMetrics
 from edge_renderer.settings import EdgeSettings
 
-_MAX_TENANT_BYTES = 16 * 1024
 _TAG_SEPARATOR = re.compile(r"[,\s]+")
-
-
-@dataclass(frozen=True, slots=True)
-class HostAnswer:
-    """Whose host it is, or that it is nobody's; with the tags of that knowledge."""
-
-    tenant: Tenant | None
-    tags: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedSnapshot:
     snapshot: Snapshot
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostAnswer:
+    """Whose host it is, or that it is nobody's; with the tags of that knowledge. `snapshot`: of the page that was asked
+    for along with it, if there is such a page."""
+
+    tenant: Tenant | None
+    tags: frozenset[str]
+    snapshot: FetchedSnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,46 +50,45 @@ class FetchedFile:
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     body: bytes
 
 
-def origin_client(settings: EdgeSettings) -> httpx.AsyncClient:
-    """Kept-alive connections to the origin; proxies and credentials of the environment are none of its business."""
-    connections = settings.edge_origin_connections
-    limits = httpx.Limits(
-        max_connections=connections,
-        max_keepalive_connections=connections,
-        keepalive_expiry=settings.edge_origin_keepalive_seconds,
+def origin_session(settings: EdgeSettings) -> aiohttp.ClientSession:
+    """Kept-alive connections to the origin, and nothing added to a request: no cookies, no proxy, no other host."""
+    connector = aiohttp.TCPConnector(
+        limit=settings.edge_origin_connections, keepalive_timeout=settings.edge_origin_keepalive_seconds
     )
-    seconds = settings.edge_read_seconds
-    timeout = httpx.Timeout(seconds, connect=settings.edge_connect_seconds)
-    return httpx.AsyncClient(
-        base_url=settings.origin_url,
-        limits=limits,
-        timeout=timeout,
-        follow_redirects=False,
-        trust_env=False,
-        verify=settings.origin_url.startswith("https:"),  # to a plain origin, no certificates need to be read
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.edge_connect_seconds),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     )
 
 
 class OriginClient:
-    def __init__(self, client: httpx.AsyncClient, settings: EdgeSettings) -> None:
-        self._client = client
-        self._headers = {"Stoa-Edge-Secret": settings.edge_secret, "Accept": "*/*"}
+    def __init__(self, session: aiohttp.ClientSession, metrics: EdgeMetrics, settings: EdgeSettings) -> None:
+        self._session = session
+        self._metrics = metrics
+        self._base = settings.origin_url.rstrip("/")
+        self._headers = {"Stoa-Edge-Secret": settings.edge_secret}
         self._seconds = settings.edge_read_seconds
         self._file_bytes = settings.edge_file_body_bytes
 
-    async def host(self, host: str) -> HostAnswer:
-        answer = await self._get(f"/internal/hosts/{quote(host, safe='')}", _MAX_TENANT_BYTES)
+    async def host(self, host: str, target: str = "") -> HostAnswer:
+        """`target`: what a shopper wants of this host. Its snapshot comes along, so that a page of a shop that this
+        edge has not met costs one request."""
+        path = f"/internal/hosts/{quote(host, safe='')}"
+        answer = await self._get(path, MAX_SNAPSHOT_BYTES, {"target": target} if target else None)
         tags = frozenset(filter(None, _TAG_SEPARATOR.split(answer.headers.get("Stoa-Tags", "")))) | {host_tag(host)}
         if answer.status == 404 and "Stoa-Tags" in answer.headers:
             return HostAnswer(None, tags)
         if answer.status != 200:
             raise OriginUnavailable(_explained(answer.status, "a host"))
-        tenant = _decoded_tenant(answer.body)
-        return HostAnswer(tenant, tags | {shop_tag(tenant.store_id)})
+        tenant, snapshot = _decoded_host(answer.body)
+        return HostAnswer(tenant, tags | {shop_tag(tenant.store_id)}, snapshot)
 
     async def snapshot(self, store_id: StoreId, page: Page, etag: str | None = None) -> FetchedSnapshot | None:
         """None: nothing has changed since the snapshot with that `etag`."""
@@ -118,10 +121,7 @@ class OriginClient:
             return None
         if answer.status != 200:
             raise OriginUnavailable(_explained(answer.status, f"a {kind}"))
-        try:
-            return FetchedSnapshot(Snapshot.decode(answer.body), answer.headers.get("ETag", ""))
-        except SnapshotError as error:
-            raise OriginUnavailable(f"the origin's {kind} cannot be read: {error}") from error
+        return _decoded_snapshot(answer.body, answer.headers.get("ETag", ""))
 
     async def _get(
         self,
@@ -131,35 +131,40 @@ class OriginClient:
         headers: Mapping[str, str] | None = None,
     ) -> _Answer:
         """Asks once more if a kept connection turns out dead: the origin was restarted, and asking is harmless."""
+        url = URL(f"{self._base}{path}{'?' + urlencode(params) if params else ''}", encoded=True)
+        sent = {**self._headers, **headers} if headers else self._headers
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(self._seconds):
                 try:
-                    return await self._get_once(path, limit_bytes, params, headers)
-                except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-                    return await self._get_once(path, limit_bytes, params, headers)
+                    return await self._get_once(url, limit_bytes, sent)
+                except aiohttp.ClientConnectorError:
+                    raise
+                except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
+                    return await self._get_once(url, limit_bytes, sent)
         except TimeoutError as error:
             raise OriginUnavailable(f"the origin took longer than {self._seconds} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except aiohttp.ClientError as error:
             raise OriginUnavailable(f"the origin cannot be reached: {type(error).__name__}") from error
-
-    async def _get_once(
-        self, path: str, limit_bytes: int, params: Mapping[str, str] | None, headers: Mapping[str, str] | None
-    ) -> _Answer:
-        request = self._client.build_request("GET", path, params=params, headers={**self._headers, **(headers or {})})
-        response = await self._client.send(request, stream=True)
-        try:
-            return _Answer(response.status_code, response.headers, await read_capped(response, limit_bytes))
         finally:
-            await response.aclose()
+            self._metrics.ask_seconds.observe(time.perf_counter() - began)
+
+    async def _get_once(self, url: URL, limit_bytes: int, headers: Mapping[str, str]) -> _Answer:
+        async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+            return _Answer(response.status, response.headers, await read_capped(response, limit_bytes))
 
 
-async def read_capped(response: httpx.Response, limit_bytes: int) -> bytes:
+async def read_capped(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
     """Raises OriginUnavailable as soon as the body is over the limit, without reading on."""
+    length = response.content_length
+    if length is not None and length <= limit_bytes:
+        return await response.read()
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > limit_bytes:
+            response.close()
             raise OriginUnavailable(f"the origin's answer is over {limit_bytes} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
@@ -170,8 +175,18 @@ def _explained(status: int, asked_for: str) -> str:
     return f"the origin answered {status} when asked for {asked_for}{hint}"
 
 
-def _decoded_tenant(encoded: bytes) -> Tenant:
+def _decoded_host(encoded: bytes) -> tuple[Tenant, FetchedSnapshot | None]:
     try:
-        return Tenant.decode(msgpack.unpackb(encoded)["tenant"])
-    except (KeyError, TypeError, ValueError) as error:
+        record = msgpack.unpackb(encoded)
+        tenant = Tenant.decode(record["tenant"])
+        snapshot, etag = record.get("snapshot"), str(record.get("etag", ""))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise OriginUnavailable("the origin's answer about a host cannot be read") from error
+    return tenant, _decoded_snapshot(snapshot, etag) if isinstance(snapshot, bytes) else None
+
+
+def _decoded_snapshot(encoded: bytes, etag: str) -> FetchedSnapshot:
+    try:
+        return FetchedSnapshot(Snapshot.decode(encoded), etag)
+    except SnapshotError as error:
+        raise OriginUnavailable(f"the origin's snapshot cannot be read: {error}") from error
