@@ -1,6 +1,8 @@
 """How one program is started, and what it needs for that: plain data for a supervisor or a test."""
 
+import itertools
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import IO
 
 _CHILD = Path(__file__).with_name("child.py")
+_LOWEST_PORT, _PORTS = 10_000, 22_000  # Linux hands out ports from 32768 by itself, others from 49152
+_ports = (_LOWEST_PORT + number % _PORTS for number in itertools.count(secrets.randbelow(_PORTS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,12 @@ def _is_credential(name: str) -> bool:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A loopback port nobody listens on now. Someone may take it before it is used; that is rare."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port nobody listens on now, and none that this process was given before.
+
+    Someone could take it before it is used. So it is none of those the system hands out by itself, to connections and
+    to whoever binds port 0, and programs that start at the same moment begin to look in different places.
+    """
+    return next(port for port in _ports if port_is_free(port, host))
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
