@@ -2,19 +2,18 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
 import sys
 from contextlib import ExitStack
 from typing import Any
 
-import structlog
 import uvloop
 from pydantic import ValidationError
 
 from edge_renderer.app import Edge, load_theming, running_edge
 from edge_renderer.listening import bound_socket, server_of
+from edge_renderer.logs import log_as_json
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.themes import ThemeError
 
@@ -22,7 +21,7 @@ _LOOPBACK = "127.0.0.1"
 
 
 def main() -> None:
-    _log_as_json()
+    log_as_json()
     try:
         settings = EdgeSettings()  # from the environment
         uvloop.run(_run(settings))
@@ -60,22 +59,6 @@ async def _serve(
     gc.collect()
     gc.freeze()  # what was loaded to serve stays; collections need not look at it again
     await asyncio.gather(*(server.serve(sockets=listening) for server, listening in servers))
-
-
-def _log_as_json() -> None:
-    """One JSON object a line on stderr; of uvicorn, warnings only."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, format='{"logger": "%(name)s", "event": "%(message)s"}')
 
 
 def _sentence(problem: Any) -> str:

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from structlog.contextvars import bind_contextvars
+
 from contracts.keys import file_key, missing_key, page_key, shop_tag
 from contracts.page import Page, Redirect
 from contracts.tenant import StoreStatus, Tenant
@@ -50,6 +52,7 @@ class Shopfront:
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Raises BadTarget and BadRequest; OriginUnavailable or Overloaded if it cannot be known whose host it is."""
+        bind_contextvars(request_id=request_id)  # also for what is logged of a page that this request has made
         tenant = await self._tenants.for_host(request.host)
         if tenant is None:
             return self._apologies.unknown_host(request)
