@@ -69,10 +69,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class BusMessage:
-    """`drain_age_ms` is None on all but the last message of a drain."""
+    """`drain_age_ms` is None on all but the last message of a drain.
+
+    `committed_ms` is for the freshness meter alone: the earliest moment, by the state server's clock, at which what
+    this tells of may have been committed. It travels beside the encoded message, in a field of its own that nobody
+    needs: a release that does not know it reads the message all the same, and one without it is only not measured.
+    """
 
     tags: tuple[str, ...] = ()
     drain_age_ms: int | None = None
+    committed_ms: int | None = None
 
     def encode(self) -> bytes:
         encoded: bytes = msgpack.packb([1, list(self.tags), self.drain_age_ms])

@@ -34,8 +34,8 @@ class EdgeMetrics:
         )
         self.commit_to_applied_seconds = Histogram(
             "stoa_edge_commit_to_applied_seconds",
-            "Freshness: from the commit of a change to the moment its pages are stale in this worker, at most. The next "
-            "reader starts or awaits the new page",
+            "Freshness: at most how long after a change was committed its pages were marked stale in this worker; "
+            "their next reader starts or awaits the new page",
             buckets=_FRESHNESS_BUCKETS,
             registry=registry,
         )

@@ -5,7 +5,7 @@ Everything the state server can do wrong becomes BusUnavailable here.
 
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,13 @@ class Raw:
 
     id: StreamId
     encoded: bytes | None
+    committed_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the bus showed: at most a batch of messages after a position, and then the server's clock, the epoch and
-    the state of the stream."""
+    the state of the stream. `asked_ms`: the server's clock when the question came, before it waited for messages."""
 
     messages: Sequence[Raw]
     server_ms: int
@@ -63,6 +64,7 @@ class Reading:
     last: StreamId
     first: StreamId | None
     has_lost_messages: bool
+    asked_ms: int | None = None
 
 
 class Bus:
@@ -80,7 +82,8 @@ class Bus:
         self._publish = self._redis.register_script(_PUBLISH)
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        with suppress(RedisError, OSError):  # a line that is stuck cannot be closed in an orderly way
+            await self._redis.aclose()
 
     async def server_ms(self) -> int:
         async with _translated():
@@ -97,7 +100,7 @@ class Bus:
     ) -> Published:
         """Adds `messages` and their tags' positions atomically. `drain` is given with the end of a drain: the last
         message will carry its age. Raises BusUnavailable; then it may or may not have happened."""
-        body = [[message.encode(), _positions(message.tags)] for message in messages]
+        body = [[message.encode(), _positions(message.tags), str(message.committed_ms or "")] for message in messages]
         arguments = [
             str(known_last) if known_last else "",
             secrets.token_hex(8),
@@ -132,12 +135,13 @@ class Bus:
         wait_ms = min(wait_ms, self._longest_wait_ms)
         async with _translated():
             pipeline = self._redis.pipeline(transaction=False)
+            pipeline.time()
             pipeline.execute_command("XREAD", "COUNT", count, "BLOCK", wait_ms, "STREAMS", BUS_KEY, str(after))
             pipeline.time()
             pipeline.get(EPOCH_KEY)
             pipeline.xinfo_stream(BUS_KEY)
-            found, time, epoch, info = await pipeline.execute(raise_on_error=False)
-            for reply in (found, time, epoch):
+            asked, found, time, epoch, info = await pipeline.execute(raise_on_error=False)
+            for reply in (asked, found, time, epoch):
                 if isinstance(reply, Exception):
                     raise reply
             stream = _stream(info)
@@ -148,6 +152,7 @@ class Bus:
                 last=stream.last,
                 first=stream.first,
                 has_lost_messages=stream.has_lost_messages,
+                asked_ms=_milliseconds(asked),
             )
 
     async def positions(self, tags: Iterable[str]) -> tuple[Position | None, Mapping[str, StreamId]]:
@@ -196,7 +201,12 @@ def _messages(found: Any) -> list[Raw]:
     if not found:
         return []
     ((_, entries),) = found
-    return [Raw(StreamId.parse(entry_id), (fields or {}).get(b"m")) for entry_id, fields in entries]
+    return [_raw(entry_id, fields or {}) for entry_id, fields in entries]
+
+
+def _raw(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Raw:
+    committed = fields.get(b"committed", b"")
+    return Raw(StreamId.parse(entry_id), fields.get(b"m"), int(committed) if committed.isdigit() else None)
 
 
 def _by_store(tags: Iterable[str]) -> dict[StoreId | None, list[str]]:

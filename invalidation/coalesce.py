@@ -1,6 +1,6 @@
 """Outbox rows as the fewest bus messages: one a store and drain, or the whole shop when it is too much."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +11,28 @@ from contracts.tenant import StoreId
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the outbox: tags to purge, an event for the job queue, or both."""
+    """One row of the outbox: tags to purge, an event for the job queue, or both. `age_ms`: since it was inserted, by
+    PostgreSQL's clock when it was read."""
 
     store_id: StoreId
     id: int
     tags: Sequence[str] = ()
     topic: str | None = None
     payload: Mapping[str, Any] | None = None
+    age_ms: int = 0
 
 
-def coalesce(rows: Iterable[Row]) -> list[BusMessage]:
-    by_store: dict[StoreId, set[str]] = {}
+def coalesce(rows: Iterable[Row], committed_ms: Callable[[Row], int] | None = None) -> list[BusMessage]:
+    """A message is as old as the oldest row in it."""
+    by_store: dict[StoreId, list[Row]] = {}
     for row in rows:
         if row.tags:
-            by_store.setdefault(row.store_id, set()).update(map(_readable(row.store_id), row.tags))
-    return [BusMessage(part) for store_id, tags in by_store.items() for part in _parts(store_id, tags)]
+            by_store.setdefault(row.store_id, []).append(row)
+    return [
+        BusMessage(part, committed_ms=min(map(committed_ms, theirs)) if committed_ms else None)
+        for store_id, theirs in by_store.items()
+        for part in _parts(store_id, {tag for row in theirs for tag in map(_readable(store_id), row.tags)})
+    ]
 
 
 def chunks(messages: Iterable[BusMessage], most_tags: int) -> Iterator[list[BusMessage]]:

@@ -5,6 +5,7 @@ What it cannot read or apply it does not go past; the lease then lapses, which i
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,9 +56,11 @@ class Follower:
         self._is_failing = False
         self._position: Position | None = None
         self._knows_since: StreamId | None = None
+        self._just_applied: list[int] = []
+        """When what the last step applied was committed."""
+        self._measure: Callable[[float], None] = lambda seconds: None
         self.lease = Lease()
         self.counters = FollowerCounters()
-        self.server_ms = 0
 
     @property
     def position(self) -> Position | None:
@@ -66,6 +69,10 @@ class Follower:
 
     def subscribe(self, listener: Listener) -> None:
         self._listeners.append(listener)
+
+    def measure(self, observe: Callable[[float], None]) -> None:
+        """`observe` is given, for each purge, the seconds from its commit to its application here; never fewer."""
+        self._measure = observe
 
     def remembers(self, position: Position) -> bool:
         """Whether `last_change` can tell of every change after `position`."""
@@ -98,10 +105,18 @@ class Follower:
         if self._has_missed_something(reading, self._position):
             self._reset()
             return
-        self.server_ms = reading.server_ms
+        self._measure_applied(reading.asked_ms)
         for raw in reading.messages:
             self._apply(raw, asked_at, reading.server_ms)
         self._is_failing = False
+
+    def _measure_applied(self, asked_ms: int | None) -> None:
+        """The question that came at `asked_ms` left when all that the last one brought had been applied: so by the
+        server's own clock, the wait for this process's attention included, it took no longer than until then."""
+        if asked_ms is not None:
+            for committed_ms in self._just_applied:
+                self._measure(max(0, asked_ms - committed_ms) / 1000)
+        self._just_applied.clear()
 
     async def _start(self) -> None:
         """From the bus's end: nothing is held that could have been changed by what came before."""
@@ -143,6 +158,8 @@ class Follower:
             for listener in self._listeners:
                 listener.apply(message.tags, position, heard_at)
             self._remember(message.tags, raw.id)
+            if raw.committed_ms is not None:
+                self._just_applied.append(raw.committed_ms)
         self._position = position
         self.counters.messages += 1
         self.counters.tags += len(message.tags)
@@ -166,6 +183,7 @@ class Follower:
 
     def _note_failure(self, error: Exception) -> None:
         self.counters.failures += 1
+        self._just_applied.clear()
         if not self._is_failing:
             is_foreseen = isinstance(error, InvalidationError)
             log.warning("the bus cannot be followed; the lease will lapse", reason=str(error), exc_info=not is_foreseen)

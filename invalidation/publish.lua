@@ -1,8 +1,8 @@
 -- Adds messages to the bus and notes each tag's position, all or nothing; makes a new epoch if the bus lost something.
 -- KEYS: bus, epoch, server. ARGV: last id the relay knows it published ('' = none), a fresh random epoch, most messages
 -- kept, life of positions in ms, most positions of a shop, server time in ms when the drain began ('' = mid-drain), the drain's age in ms as the
--- relay measured it, then the messages as msgpack: [[encoded message, [[positions key, [tag, ...], shop tag], ...]], ...]
--- (an empty shop tag: nothing stands for all of them).
+-- relay measured it, then the messages as msgpack: [[encoded message, [[positions key, [tag, ...], shop tag], ...], when it was
+-- committed at the earliest, by this server's clock ('' = not known)], ...] (an empty shop tag: nothing stands for all).
 local bus, epoch_key, server_key = KEYS[1], KEYS[2], KEYS[3]
 local known_last, fresh_epoch = ARGV[1], ARGV[2]
 local most_messages, positions_ttl_ms, most_positions = ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -54,7 +54,9 @@ for index, message in ipairs(messages) do
     fields[3] = math.ceil(math.max(measured_age_ms, now_ms - drain_began_ms))
     encoded = cmsgpack.pack(fields)
   end
-  last = redis.call('XADD', bus, 'MAXLEN', '~', most_messages, '*', 'm', encoded)
+  local entry = {'m', encoded}
+  if message[3] ~= '' then entry = {'m', encoded, 'committed', message[3]} end
+  last = redis.call('XADD', bus, 'MAXLEN', '~', most_messages, '*', unpack(entry))
   for _, positions in ipairs(message[2]) do
     for _, tag in ipairs(positions[2]) do
       redis.call('HSET', positions[1], tag, last)

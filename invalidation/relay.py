@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -80,10 +81,14 @@ class OutboxReader:
 
     async def read(self, limit: int) -> list[Row]:
         found = await self._ask(
-            "SELECT store_id, id, tags, topic, payload FROM outbox ORDER BY id LIMIT %s", [limit], is_prepared=True
+            """SELECT store_id, id, tags, topic, payload, extract(epoch FROM clock_timestamp() - created_at) * 1000
+               FROM outbox ORDER BY id LIMIT %s""",
+            [limit],
+            is_prepared=True,
         )
         return [
-            Row(StoreId(store_id), row_id, tags, topic, payload) for store_id, row_id, tags, topic, payload in found
+            Row(StoreId(store_id), row_id, tags, topic, payload, math.ceil(age_ms))
+            for store_id, row_id, tags, topic, payload, age_ms in found
         ]
 
     async def delete(self, rows: Sequence[Row]) -> None:
@@ -144,6 +149,8 @@ class Relay:
         self._server_clock: tuple[int, float] | None = None
         """The state server's time in ms as last seen, and when that answer had come."""
         self._last: StreamId | None = None
+        self._emptied_at = float("-inf")
+        """When the last drain that left nothing in the outbox began: what is there now was committed after it."""
         self._epoch = ""
         self._published_at = float("-inf")
         self.counters = RelayCounters()
@@ -178,6 +185,7 @@ class Relay:
             await asyncio.sleep(self._settings.relay_stand_by_ms / 1000)
         # Whoever was active meanwhile may have published more than we know of: what we knew proves nothing now.
         self._last = None
+        self._emptied_at = float("-inf")
         self.counters.state = RelayState.ACTIVE
         log.info("this relay is active")
 
@@ -208,20 +216,29 @@ class Relay:
         beginning is what the whole drain can vouch for.)"""
         server_ms, seen_at = self._server_clock or await self._look_at_server_clock()
         began = self._clock()
+        # The server's clock showed at least this when the drain began: its answer was under way before it had come.
+        began_server_ms = server_ms + math.floor((began - seen_at) * 1000)
         rows = await outbox.read(self._settings.relay_batch_rows)
         is_complete = len(rows) < self._settings.relay_batch_rows
-        messages = coalesce(rows)
+        messages = coalesce(rows, partial(self._committed_ms, began, began_server_ms))
         is_silent = began - self._published_at >= self._settings.relay_heartbeat_ms / 1000
         if messages or (is_complete and is_silent):
-            # The server's clock showed at least this when the drain began: its answer was under way before it had come.
-            began_server_ms = server_ms + math.floor((began - seen_at) * 1000)
             await self._publish(messages, began, began_server_ms if is_complete else None)
         if rows:
             await self._enqueue([row for row in rows if row.topic is not None])
             await outbox.delete(rows)
             self.counters.drains += 1
             self.counters.rows += len(rows)
+        if is_complete:
+            self._emptied_at = began
         return is_complete
+
+    def _committed_ms(self, began: float, began_server_ms: int, row: Row) -> int:
+        """When a row was committed at the earliest, on the state server's clock: not before it was inserted, and not
+        before a drain that would have found it. The first is close for a short transaction; an import writes rows long
+        before it commits, and only the second knows. Both are durations, each by one clock."""
+        unseen_ms = (began - self._emptied_at) * 1000
+        return began_server_ms - math.ceil(min(row.age_ms, unseen_ms))
 
     async def _publish(self, messages: Sequence[BusMessage], began: float, began_server_ms: int | None) -> None:
         portions = list(chunks(messages or [BusMessage()], self._settings.relay_publish_tags))

@@ -159,6 +159,7 @@ async def test_the_numbers_tell_of_it(hall: Hall) -> None:
     await hall.first.at("acorn").get(BOWL)
     await hall.first.at("acorn").get(BOWL)
     await hall.change(BOWL_TAG)
+    await hall.first.has_heard((await hall.relay.drain()).position)
     ops = hall.first.edge.ops
     sent: list[dict[str, object]] = []
 
@@ -172,7 +173,7 @@ async def test_the_numbers_tell_of_it(hall: Hall) -> None:
         b"stoa_edge_cache_fills_total 2.0",
         b"stoa_edge_cache_hits_local_total 2.0",
         b"stoa_edge_cache_purged_entries_total 1.0",
-        b"stoa_edge_purge_seconds_count 1.0",
+        b"stoa_edge_commit_to_applied_seconds_count 1.0",
         b'stoa_edge_answers_total{status="2xx"} 2.0',
         b"stoa_edge_has_lease 1.0",
     ):
