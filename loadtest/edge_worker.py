@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,10 @@ import httpx
 from loadtest.pinned import Server, pinned
 from standalone.command import free_port
 from standalone.data_folder import DataFolder
+from standalone.errors import StandaloneError
 from standalone.ready_file import read_ready
 
+_CACHE = "stoa_edge_cache_"
 _SAMPLE = re.compile(r"^(stoa_edge_\w+)_total ([\d.e+]+)$", re.MULTILINE)
 
 
@@ -27,10 +29,21 @@ class EdgeUnderTest:
         metrics = await client.get(f"{self.ops_url}/metrics")
         return {name: float(value) for name, value in _SAMPLE.findall(metrics.text)}
 
+    async def hits_since(self, before: Mapping[str, float], client: httpx.AsyncClient, requests: int) -> dict[str, int]:
+        """How many pages came from memory, by the worker's own count. Raises StandaloneError if any did not."""
+        grown = {name: round(value - before.get(name, 0)) for name, value in (await self.counts(client)).items()}
+        from_memory = grown[f"{_CACHE}hits_local"]
+        others = {name: count for name, count in grown.items() if name.startswith(_CACHE) and count}
+        del others[f"{_CACHE}hits_local"]
+        if others or from_memory < requests:
+            raise StandaloneError(f"Not all {requests} answers were hits: {from_memory} came from memory; {others}.")
+        at_socket = grown.get("stoa_edge_hit_path_found", 0)
+        return {"requests": requests, "from_memory": from_memory, "at_the_socket": at_socket}
+
 
 @asynccontextmanager
 async def edge_worker(
-    data_dir: Path, folder: Path, core: int, name: str = "stoa", module: tuple[str, ...] = ("edge_renderer",)
+    data_dir: Path, folder: Path, core: int, name: str, module: tuple[str, ...]
 ) -> AsyncIterator[EdgeUnderTest]:
     """`module` and what follows it is what Python runs; the environment is the one `stoa up` gives an edge."""
     ready = read_ready(data_dir)

@@ -13,6 +13,8 @@ from loadtest.pinned import Server
 Rounds = dict[str, list[Measured]]
 """By the server's name, in the order of the rounds."""
 
+BUSY_SHARE = 0.9
+
 Figure = Callable[[Measured], float]
 
 
@@ -34,6 +36,16 @@ def median(rounds: Sequence[Measured], figure: Figure, digits: int = 2) -> float
 def median_ratio(above: Sequence[Measured], below: Sequence[Measured], figure: Figure) -> float:
     """The median of the rounds' own ratios, not the ratio of two medians: a slow round is slow for both."""
     return round(statistics.median(figure(a) / figure(b) for a, b in zip(above, below, strict=True)), 3)
+
+
+def median_difference(of: Sequence[Measured], less: Sequence[Measured], figure: Figure) -> float:
+    return round(statistics.median(figure(a) - figure(b) for a, b in zip(of, less, strict=True)), 2)
+
+
+def is_undisturbed(measured: Rounds) -> bool:
+    """Whether in every round the server or wrk had its core to itself. If not, something else ran there: go by the
+    CPU times, which it moves little, and not by the rates."""
+    return all(max(it.server_share, it.wrk_share) >= BUSY_SHARE for served in measured.values() for it in served)
 
 
 def described(rounds: Sequence[Measured]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Varnish as a measuring peer, set up as an expert would for small pages on one core.
 
-Pages in memory, one pool with a waiting thread for every connection, cookies dropped before the look-up, the built-in
-VCL's checks skipped, and the log in shared memory off.
+Pages in memory, one pool with a thread that stays with each connection, cookies dropped before the look-up, the
+built-in VCL's checks skipped, and the log in shared memory off.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -26,6 +26,7 @@ _PARAMETERS = {
     "thread_pool_min": "200",
     "thread_pool_max": "1000",
     "timeout_idle": "600",
+    "timeout_linger": "1",
     "vsl_mask": ",".join(f"-{tag}" for tag in _LOGGED.split()),
 }
 

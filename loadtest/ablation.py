@@ -1,0 +1,112 @@
+"""`python -m loadtest.ablation VARIANT` is an edge worker that lacks one trick of the hit path, to measure its worth.
+
+A variant swaps one part of the edge before it starts. All answer with the same bytes; none is for anything but this.
+"""
+
+import asyncio
+import gc
+import sys
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+from edge_renderer import __main__ as program
+from edge_renderer import hit_path
+from edge_renderer.cache.local import LocalCache
+from edge_renderer.heads import Heads, Meaning
+from edge_renderer.hit_path import HitPath, Prepared
+from edge_renderer.hit_protocol import HitProtocol
+from edge_renderer.listening import server_of
+
+WHOLE = "whole"
+
+swap = setattr
+"""Under a name that says what it is for here."""
+
+
+def without_hit_path() -> None:
+    """Every hit through uvicorn and the ASGI application."""
+    swap(program, "server_of", lambda app, settings, _hit_path=None: server_of(app, settings))
+
+
+def without_remembered_heads() -> None:
+    """Every request's headers through the parser, and their meaning made anew."""
+    read_slowly = Heads._read_slowly
+
+    def read_and_forget(self: Heads, request: bytes, block: bytes) -> Meaning:
+        meaning = read_slowly(self, request, block)
+        self._young.clear()
+        return meaning
+
+    swap(Heads, "_read_slowly", read_and_forget)
+
+
+class _Forgetful(dict[Any, Any]):
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Nothing stays."""
+
+
+def without_prebuilt_answers() -> None:
+    """Header lines put together for every answer. Nothing of it is kept, so nothing is weighed."""
+
+    class Unprepared(Prepared):
+        def __init__(self) -> None:
+            super().__init__()
+            self.variants = _Forgetful()
+
+    swap(hit_path, "Prepared", Unprepared)
+    swap(LocalCache, "grow", lambda _self, _held, _more_bytes: True)
+
+
+def with_a_date_each() -> None:
+    """The Date formatted for every answer instead of once a second."""
+    answer = HitPath.answer
+
+    def answer_dated(self: HitPath, request: bytes, _date: Any) -> tuple[bytes, bytes] | None:
+        return answer(self, request, [(b"date", formatdate(usegmt=True).encode())])
+
+    swap(HitPath, "answer", answer_dated)
+
+
+def with_a_timer_each() -> None:
+    """The idle timer set anew by every answer, as uvicorn does."""
+
+    def note_hit(self: HitProtocol) -> None:
+        self._hits += 1
+        self._stop_head_timer()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+        self._set_idle_timer()
+
+    swap(HitProtocol, "_note_hit", note_hit)
+
+
+def without_uvloop() -> None:
+    """asyncio's own event loop."""
+    swap(program, "uvloop", asyncio)
+
+
+def without_freeze() -> None:
+    """The garbage collector looks at what was loaded to serve, again and again."""
+    swap(gc, "freeze", lambda: None)
+
+
+VARIANTS: dict[str, Callable[[], None]] = {
+    WHOLE: lambda: None,
+    "no-hit-path": without_hit_path,
+    "no-remembered-heads": without_remembered_heads,
+    "no-prebuilt-answers": without_prebuilt_answers,
+    "a-date-each": with_a_date_each,
+    "a-timer-each": with_a_timer_each,
+    "no-uvloop": without_uvloop,
+    "no-gc-freeze": without_freeze,
+}
+
+
+def main() -> None:
+    VARIANTS[sys.argv[1]]()
+    program.main()
+
+
+if __name__ == "__main__":
+    main()
