@@ -20,7 +20,7 @@ from edge_renderer.fairness import Fairness, fairness_of
 from edge_renderer.front import Front
 from edge_renderer.heads import Heads
 from edge_renderer.hit_path import HitPath
-from edge_renderer.metrics import CounterCollector, EdgeMetrics, Gauge, GaugeCollector
+from edge_renderer.metrics import AnswerCollector, CounterCollector, EdgeMetrics, Gauge, GaugeCollector
 from edge_renderer.ops import OpsApp
 from edge_renderer.pages import PageMaker
 from edge_renderer.passthrough import Passthrough
@@ -163,6 +163,7 @@ def _edge(
         tiers.local, follower.lease, hearing.clock, Heads(settings.edge_remembered_heads // 2), tiers.counters
     )
     registry.register(CounterCollector("stoa_edge_hit_path", hit_path.counters))
+    registry.register(AnswerCollector(metrics.answered, hit_path.counters))
     shopfront = Shopfront(
         Tenants(tiers, origin, fairness.fills, round(settings.edge_unknown_host_seconds * 1000)),
         tiers,

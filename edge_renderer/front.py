@@ -35,8 +35,8 @@ class Front:
         began = time.perf_counter()
         request_id = f"{self._prefix}-{next(self._numbers):x}"
         answer = await self._answer(scope, receive, request_id)
-        self._metrics.count_answer(answer.status)
         is_head = scope["method"] == "HEAD"
+        self._metrics.count_answer(answer.status, 0 if is_head else len(answer.body))
         extra = [] if answer.is_hit else [(b"x-request-id", request_id.encode())]
         await answer.send(send, is_head=is_head, extra=extra)
         seconds = time.perf_counter() - began

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from edge_renderer.errors import Refusal
+from edge_renderer.hit_path import HitCounters
 
 _FILL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
 _FRESHNESS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -22,7 +23,7 @@ class EdgeMetrics:
     """Those the edge's own code counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.answers = Counter("stoa_edge_answers", "Answers by status class", ["status"], registry=registry)
+        self.answered = Answered()
         self.fill_seconds = Histogram(
             "stoa_edge_fill_seconds", "Time to make a page, origin included", buckets=_FILL_BUCKETS, registry=registry
         )
@@ -50,10 +51,37 @@ class EdgeMetrics:
             "stoa_edge_origin_failures", "Answered 503 for want of an origin", registry=registry
         )
         self.passed = Counter("stoa_edge_passed", "Cart and checkout requests passed on", registry=registry)
-        self._by_class = {number: self.answers.labels(f"{number}xx") for number in range(1, 6)}
 
-    def count_answer(self, status: int) -> None:
-        self._by_class[status // 100].inc()
+    def count_answer(self, status: int, body_bytes: int = 0) -> None:
+        self.answered.by_class[status // 100] += 1
+        self.answered.body_bytes += body_bytes
+
+
+class Answered:
+    """Answers by status class, and the bytes of their bodies."""
+
+    def __init__(self) -> None:
+        self.by_class = [0] * 6
+        self.body_bytes = 0
+
+
+class AnswerCollector(Collector):
+    """Those of the application and those of the hit path together."""
+
+    def __init__(self, application: Answered, hit_path: HitCounters) -> None:
+        self._application = application
+        self._hit_path = hit_path
+
+    def collect(self) -> Iterator[Metric]:
+        by_class = list(self._application.by_class)
+        by_class[2] += self._hit_path.found
+        by_class[3] += self._hit_path.unchanged
+        answers = CounterMetricFamily("stoa_edge_answers", "Answers by status class", labels=["status"])
+        for number in range(1, 6):
+            answers.add_metric([f"{number}xx"], by_class[number])
+        yield answers
+        sent_bytes = self._application.body_bytes + self._hit_path.body_bytes
+        yield CounterMetricFamily("stoa_edge_sent_bytes", "Bytes of answers' bodies, as encoded", value=sent_bytes)
 
 
 class CounterCollector(Collector):
