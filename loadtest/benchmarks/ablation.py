@@ -24,7 +24,7 @@ async def run(
         wrk = here.wrk(chosen, connections)
         await here.check_alike(servers, chosen)
         for server in servers:
-            await wrk.measure(server, WARM_UP_SECONDS, seed=0)
+            await wrk.measure(server, min(seconds, WARM_UP_SECONDS), seed=0)
         before = [await edge.counts(here.client) for edge in edges]
         measured = await interleaved(wrk, servers, rounds, seconds, console)
         for edge, counts in zip(edges, before, strict=True):

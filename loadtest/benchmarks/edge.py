@@ -35,7 +35,7 @@ async def run(
         wrk = here.wrk(chosen, connections)
         await here.check_alike(servers, chosen)
         for server in [*servers, empty]:
-            await wrk.measure(server, WARM_UP_SECONDS, seed=0)
+            await wrk.measure(server, min(seconds, WARM_UP_SECONDS), seed=0)
         before = await edge.counts(here.client)
         measured = await interleaved(wrk, servers, rounds, seconds, console)
         hits = await edge.hits_since(before, here.client, sum(it.requests for it in measured["stoa"]))
