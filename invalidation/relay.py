@@ -33,6 +33,7 @@ log = structlog.get_logger()
 _LOCK_ID = 0x53544F4152454C59  # "STOARELY"
 _FIRST_PAUSE_SECONDS = 0.05
 _MEASURE_SECONDS = 2.0
+_BUSY_SECONDS = 1.0
 
 
 class RelayState(StrEnum):
@@ -153,6 +154,7 @@ class Relay:
         """When the last drain that left nothing in the outbox began: what is there now was committed after it."""
         self._epoch = ""
         self._published_at = float("-inf")
+        self._found_at = float("-inf")
         self.counters = RelayCounters()
 
     async def run(self) -> None:
@@ -208,7 +210,12 @@ class Relay:
             pause_seconds = _FIRST_PAUSE_SECONDS
             self._note_well()
             if is_complete:
-                await asyncio.sleep(self._settings.relay_poll_ms / 1000)
+                await asyncio.sleep(self.pause_ms() / 1000)
+
+    def pause_ms(self) -> int:
+        """Until the next look at an outbox that was just found or made empty."""
+        is_busy = self._clock() - self._found_at < _BUSY_SECONDS
+        return self._settings.relay_busy_poll_ms if is_busy else self._settings.relay_poll_ms
 
     async def drain(self, outbox: OutboxReader) -> bool:
         """One batch from outbox to bus and queue. Whether it was all there was: only then does it end a drain, and only
@@ -225,6 +232,7 @@ class Relay:
         if messages or (is_complete and is_silent):
             await self._publish(messages, began, began_server_ms if is_complete else None)
         if rows:
+            self._found_at = began
             await self._enqueue([row for row in rows if row.topic is not None])
             await outbox.delete(rows)
             self.counters.drains += 1

@@ -29,11 +29,12 @@ from invalidation.coalesce import Row
 from invalidation.errors import BusUnavailable, MisconfiguredError
 from invalidation.event_queue import EventQueue
 from invalidation.follower import Follower
+from invalidation.lease import Clock, lease_clock
 from invalidation.relay import Relay, RelayState, outbox_connection
 from invalidation.settings import RelaySettings
 from standalone.command import free_port
 from standalone.servers import EmbeddedValkey, ValkeyProfile
-from tests.fixtures.bus import ACORN, ACORN_PRODUCT, ACORN_SHOP, BIRCH, BIRCH_PRODUCT, bus_at
+from tests.fixtures.bus import ACORN, ACORN_PRODUCT, ACORN_SHOP, BIRCH, BIRCH_PRODUCT, HandClock, bus_at
 from tests.fixtures.servers import DatabaseUrls, running
 
 
@@ -69,10 +70,10 @@ def settings_for(database: DatabaseUrls, state_url: str, **changes: Any) -> Rela
 
 
 @asynccontextmanager
-async def a_relay(settings: RelaySettings) -> AsyncIterator[Relay]:
+async def a_relay(settings: RelaySettings, clock: Clock = lease_clock) -> AsyncIterator[Relay]:
     jobs = redis.Redis.from_url(settings.state_url)
     async with bus_at(settings.state_url) as bus:
-        yield Relay(settings, bus, EventQueue.on(jobs, job_seconds=60, import_job_seconds=600))
+        yield Relay(settings, bus, EventQueue.on(jobs, job_seconds=60, import_job_seconds=600), clock)
     jobs.close()
 
 
@@ -203,6 +204,21 @@ async def test_only_the_batch_that_emptied_the_outbox_ends_the_drain(database: D
     assert ages[:2] == [None, None]
     assert ages[2] is not None
     assert await rows_left(database) == 0
+
+
+async def test_the_outbox_is_looked_at_more_often_for_a_second_after_something_was_in_it(
+    settings: RelaySettings, database: DatabaseUrls
+) -> None:
+    clock = HandClock()
+    async with a_relay(settings, clock) as relay, outbox_connection(settings) as connection:
+        pauses_ms = []
+        for change_it, later_seconds in ((False, 0.0), (True, 0.0), (False, 0.99), (False, 0.01)):
+            if change_it:
+                await change(database, ACORN, ACORN_PRODUCT)
+            clock.now += later_seconds
+            assert await relay.drain(connection)
+            pauses_ms.append(relay.pause_ms())
+    assert pauses_ms == [25, 5, 5, 25]
 
 
 async def test_a_relay_killed_between_publishing_and_deleting_publishes_again(
