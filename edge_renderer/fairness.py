@@ -15,7 +15,8 @@ from edge_renderer.turns import Turns
 @dataclass(frozen=True, slots=True)
 class Fairness:
     fills: Turns
-    passes: Turns
+    carts: Turns
+    checkouts: Turns
     costs: Costs
     shedder: Shedder
     admission: Admission
@@ -24,8 +25,10 @@ class Fairness:
         return [
             ("stoa_edge_fills_running", "Pages being made", lambda: self.fills.running),
             ("stoa_edge_fills_waiting", "Pages that wait for a turn to be made", lambda: self.fills.waiting),
-            ("stoa_edge_passes_running", "Carts and checkouts being passed on", lambda: self.passes.running),
-            ("stoa_edge_passes_waiting", "Those that wait for a turn", lambda: self.passes.waiting),
+            ("stoa_edge_carts_running", "Cart requests being passed on", lambda: self.carts.running),
+            ("stoa_edge_carts_waiting", "Cart requests that wait for a turn", lambda: self.carts.waiting),
+            ("stoa_edge_checkouts_running", "Checkout requests being passed on", lambda: self.checkouts.running),
+            ("stoa_edge_checkouts_waiting", "Checkout requests that wait for a turn", lambda: self.checkouts.waiting),
             (
                 "stoa_edge_shed_level",
                 "Part of the work beyond hits to be refused now, 0 to 1",
@@ -39,10 +42,11 @@ def fairness_of(settings: EdgeSettings, clock: Callable[[], float]) -> Fairness:
     shedder = Shedder(costs, settings.edge_late_seconds)
     fills = Buckets(settings.edge_tenant_fills_per_second, settings.edge_tenant_fills_burst, clock)
     passes = Buckets(settings.edge_tenant_passes_per_second, settings.edge_tenant_passes_burst, clock)
-    wait_seconds, waiting = settings.edge_fill_wait_seconds, settings.edge_tenant_waiting
+    patience = settings.edge_wait_seconds, settings.edge_tenant_waiting
     return Fairness(
-        Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, wait_seconds, waiting),
-        Turns("carts", settings.edge_passes, settings.edge_tenant_passes, wait_seconds, waiting),
+        Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, *patience),
+        Turns("carts", settings.edge_carts, settings.edge_tenant_carts, *patience),
+        Turns("checkouts", settings.edge_checkouts, settings.edge_tenant_checkouts, *patience),
         costs,
         shedder,
         Admission(fills, passes, shedder),

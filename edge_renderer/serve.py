@@ -32,7 +32,8 @@ class Shopfront:
         tiers: Tiers,
         pages: PageMaker,
         assets: ThemeAssets,
-        passthrough: Passthrough,
+        carts: Passthrough,
+        checkouts: Passthrough,
         apologies: Apologies,
         hit_path: HitPath,
         admission: Admission,
@@ -43,7 +44,8 @@ class Shopfront:
         self._tiers = tiers
         self._pages = pages
         self._assets = assets
-        self._passthrough = passthrough
+        self._carts = carts
+        self._checkouts = checkouts
         self._apologies = apologies
         self._hit_path = hit_path
         self._admission = admission
@@ -108,9 +110,13 @@ class Shopfront:
         return self._respond(request, found)
 
     async def _passed(self, tenant: Tenant, request: Request, request_id: str) -> Answer:
-        admit = self._admission.checkout if request.path.startswith("/checkout") else self._admission.cart
-        admit(tenant.store_id)
-        return await self._costs.work(tenant.store_id, partial(self._passthrough.answer, tenant, request, request_id))
+        if request.path.startswith("/checkout"):
+            self._admission.checkout(tenant.store_id)
+            passthrough = self._checkouts
+        else:
+            self._admission.cart(tenant.store_id)
+            passthrough = self._carts
+        return await self._costs.work(tenant.store_id, partial(passthrough.answer, tenant, request, request_id))
 
     def _respond(self, request: Request, found: Found) -> Answer:
         status = cache_status(found)

@@ -34,11 +34,13 @@ class EdgeSettings(BaseSettings):
         5, ge=0, le=86_400, description="Time a CDN in front may keep a page (CDN-Cache-Control)"
     )
 
-    edge_fills: int = Field(64, ge=1, description="Pages made at once by one worker")
-    edge_tenant_fills: int = Field(16, ge=1, description="Pages of one shop made at once by one worker")
-    edge_fill_wait_seconds: float = Field(2.0, gt=0, description="Longest wait for a turn to make a page")
-    edge_passes: int = Field(64, ge=1, description="Cart and checkout requests passed on at once by one worker")
-    edge_tenant_passes: int = Field(24, ge=1, description="Those of one shop")
+    edge_fills: int = Field(32, ge=1, description="Pages made at once by one worker")
+    edge_tenant_fills: int = Field(4, ge=1, description="Pages of one shop made at once by one worker")
+    edge_carts: int = Field(32, ge=1, description="Cart requests passed on at once by one worker")
+    edge_tenant_carts: int = Field(4, ge=1, description="Those of one shop")
+    edge_checkouts: int = Field(64, ge=1, description="Checkout requests passed on at once by one worker")
+    edge_tenant_checkouts: int = Field(32, ge=1, description="Those of one shop")
+    edge_wait_seconds: float = Field(2.0, gt=0, description="Longest wait for a turn of any of these kinds")
     edge_tenant_waiting: int = Field(64, ge=0, description="Requests of one shop that may wait for each kind of turn")
     edge_tenant_fills_per_second: float = Field(
         100.0, gt=0, description="Pages a worker does not hold that it makes for one shop, in the long run"
@@ -56,6 +58,7 @@ class EdgeSettings(BaseSettings):
 
     edge_connect_seconds: float = Field(0.5, gt=0, description="Time to connect to the origin")
     edge_read_seconds: float = Field(3.0, gt=0, description="Time the origin has for a snapshot")
+    edge_look_seconds: float = Field(0.5, gt=0, description="Time between two looks for an origin that is away")
     edge_pass_seconds: float = Field(30.0, gt=0, description="Time the origin has for a cart or checkout request")
     edge_origin_connections: int = Field(128, ge=1, description="Connections to the origin kept by one worker")
     edge_origin_keepalive_seconds: float = Field(

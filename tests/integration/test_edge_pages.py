@@ -276,7 +276,7 @@ async def test_shoppers_who_come_together_cost_one_fill(edge: Worker, origin: Sc
 
 
 async def test_one_shops_rush_leaves_turns_to_the_others(origin: ScriptedOrigin) -> None:
-    async with worker(origin, edge_tenant_fills=1, edge_fill_wait_seconds=0.05) as edge:
+    async with worker(origin, edge_tenant_fills=1, edge_wait_seconds=0.05) as edge:
         await edge.at("acorn").get("/robots.txt")
         hold = origin.hold(BOWL)
         held = asyncio.create_task(edge.at("acorn").get(BOWL))
