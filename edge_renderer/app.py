@@ -22,6 +22,7 @@ from edge_renderer.heads import Heads
 from edge_renderer.hit_path import HitPath
 from edge_renderer.metrics import AnswerCollector, CounterCollector, EdgeMetrics, Gauge, GaugeCollector
 from edge_renderer.ops import OpsApp
+from edge_renderer.origin_reach import OriginReach
 from edge_renderer.pages import PageMaker
 from edge_renderer.passthrough import Passthrough
 from edge_renderer.release import release_of
@@ -49,6 +50,7 @@ class Edge:
     follower: Follower
     metrics: EdgeMetrics
     counters: CacheCounters
+    reach: OriginReach
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
             with suppress(asyncio.CancelledError):
                 await task
         await tiers.close()
+        await edge.reach.close()
         await session.close()
         await shared.close()
         await bus.close()
@@ -156,8 +159,9 @@ def _edge(
     follower.measure(metrics.commit_to_applied_seconds.observe)
     registry.register(CounterCollector("stoa_edge_cache", tiers.counters))
     registry.register(CounterCollector("stoa_edge_follower", follower.counters))
-    registry.register(GaugeCollector([*_gauges(tiers, hearing), *fairness.gauges()]))
     origin = OriginClient(session, metrics, settings)
+    away: Gauge = ("stoa_edge_origin_away", "1 while the origin is silent", lambda: origin.reach.is_away)
+    registry.register(GaugeCollector([*_gauges(tiers, hearing), *fairness.gauges(), away]))
     apologies = Apologies(theming.renderer, metrics)
     hit_path = HitPath(
         tiers.local, follower.lease, hearing.clock, Heads(settings.edge_remembered_heads // 2), tiers.counters
@@ -179,7 +183,7 @@ def _edge(
     )
     front = Front(shopfront, apologies, metrics, settings.edge_slow_seconds)
     ops = OpsApp(registry, lambda: _health(tiers, hearing))
-    return Edge(front, hit_path, ops, tiers, follower, metrics, tiers.counters)
+    return Edge(front, hit_path, ops, tiers, follower, metrics, tiers.counters, origin.reach)
 
 
 def _gauges(tiers: Tiers, hearing: Hearing) -> list[Gauge]:

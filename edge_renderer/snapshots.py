@@ -20,8 +20,10 @@ from contracts.snapshot import MAX_SNAPSHOT_BYTES, Snapshot, SnapshotError
 from contracts.tenant import StoreId, Tenant
 from edge_renderer.errors import OriginUnavailable
 from edge_renderer.metrics import EdgeMetrics
+from edge_renderer.origin_reach import OriginReach
 from edge_renderer.settings import EdgeSettings
 
+_MAX_HEALTH_BYTES = 64 * 1024
 _TAG_SEPARATOR = re.compile(r"[,\s]+")
 
 
@@ -76,6 +78,7 @@ class OriginClient:
         self._headers = {"Stoa-Edge-Secret": settings.edge_secret}
         self._seconds = settings.edge_read_seconds
         self._file_bytes = settings.edge_file_body_bytes
+        self.reach = OriginReach(self._is_there, settings.edge_look_seconds)
 
     async def host(self, host: str, target: str = "") -> HostAnswer:
         """`target`: what a shopper wants of this host. Its snapshot comes along, so that a page of a shop that this
@@ -131,6 +134,8 @@ class OriginClient:
         headers: Mapping[str, str] | None = None,
     ) -> _Answer:
         """Asks once more if a kept connection turns out dead: the origin was restarted, and asking is harmless."""
+        if self.reach.is_away:
+            raise OriginUnavailable("the origin has been silent")
         url = URL(f"{self._base}{path}{'?' + urlencode(params) if params else ''}", encoded=True)
         sent = {**self._headers, **headers} if headers else self._headers
         began = time.perf_counter()
@@ -143,11 +148,19 @@ class OriginClient:
                 except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
                     return await self._get_once(url, limit_bytes, sent)
         except TimeoutError as error:
+            self.reach.suspect()
             raise OriginUnavailable(f"the origin took longer than {self._seconds} s") from error
         except aiohttp.ClientError as error:
             raise OriginUnavailable(f"the origin cannot be reached: {type(error).__name__}") from error
         finally:
             self._metrics.ask_seconds.observe(time.perf_counter() - began)
+
+    async def _is_there(self) -> bool:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return (await self._get_once(URL(f"{self._base}/health"), _MAX_HEALTH_BYTES, {})).status < 500
+        except (OriginUnavailable, aiohttp.ClientError, TimeoutError):
+            return False
 
     async def _get_once(self, url: URL, limit_bytes: int, headers: Mapping[str, str]) -> _Answer:
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
