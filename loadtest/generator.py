@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,10 +45,10 @@ class Wrk:
         before, wrk_before = server.cpu_seconds(), _children_cpu_seconds()
         said = await self._run(server, seconds, seed)
         used, wrk_used = server.cpu_seconds() - before, _children_cpu_seconds() - wrk_before
-        requests, took = max(1, said["requests"]), said["microseconds"] / 1e6
+        requests, took = said["requests"], said["microseconds"] / 1e6
         return Measured(
-            requests=said["requests"],
-            requests_per_s=round(said["requests"] / took, 1),
+            requests=requests,
+            requests_per_s=round(requests / took, 1),
             p50_ms=said["p50_us"] / 1000,
             p99_ms=said["p99_us"] / 1000,
             cpu_us=round(used / requests * 1e6, 2),
@@ -58,22 +59,44 @@ class Wrk:
         )
 
     async def _run(self, server: Server, seconds: float, seed: int) -> dict[str, int]:
-        """wrk knows whole seconds only, so we end it as Ctrl-C would: it then reports what it has."""
-        argv = ["taskset", "-c", str(self._core), self._program, "-t1", f"-c{self._connections}", "-d1h", "--latency"]
+        """wrk knows whole seconds only, so we end it as Ctrl-C would: it then reports what it has.
+
+        Not before it has said that it is running, for until then it does not listen; hence stdbuf.
+        """
+        argv = [
+            "taskset",
+            "-c",
+            str(self._core),
+            "stdbuf",
+            "-oL",
+            self._program,
+            "-t1",
+            f"-c{self._connections}",
+            "-d1h",
+            "--latency",
+        ]
         argv += ["-s", str(_SCRIPT), server.url, "--", str(self._drawn_from), str(seed)]
         process = await asyncio.create_subprocess_exec(
             *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
         )
         with _ended(process):
+            await _first_line(process)
             await asyncio.sleep(seconds)
             if process.returncode is None:
-                process.send_signal(2)
+                process.send_signal(signal.SIGINT)
             output, _ = await asyncio.wait_for(process.communicate(), _GRACE_SECONDS)
         lines = output.decode(errors="replace").strip().splitlines()
         if process.returncode != 0 or not lines[-1:] or not lines[-1].startswith("{"):
             raise StandaloneError(f"wrk could not measure {server.name}: {' '.join(lines[-3:])}")
         result: dict[str, int] = json.loads(lines[-1])
+        if result["requests"] == 0:
+            raise StandaloneError(f"{server.name} answered nothing within {seconds:g} s.")
         return result
+
+
+async def _first_line(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout is not None
+    return await asyncio.wait_for(process.stdout.readline(), _GRACE_SECONDS)
 
 
 @contextmanager

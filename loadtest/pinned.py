@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import subprocess
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,9 +31,14 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its processes, those that have ended included."""
-        master = psutil.Process(self.pid)
-        return sum(sum(process.cpu_times()[:4]) for process in [master, *master.children(recursive=True)])
+        """User and system time of all its processes, all their threads included."""
+        children = psutil.Process(self.pid).children(recursive=True)
+        return sum(time.clock_gettime(_cpu_clock(pid)) for pid in [self.pid, *(child.pid for child in children)])
+
+
+def _cpu_clock(pid: int) -> int:
+    """What clock_getcpuclockid(3) returns on Linux: to the nanosecond, while /proc knows hundredths of a second."""
+    return (~pid << 3) | 2
 
 
 @asynccontextmanager
