@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-MAX_TARGET_BYTES = 4096
+MAX_TARGET_BYTES = 8192
 MAX_QUERY_TEXT = 100
 MAX_LISTING_PAGE = 1000
 
@@ -160,6 +160,8 @@ def parse_target(target: str) -> Page | Redirect:
     redirected; another spelling of the query only loses what the page does not know.
     Raises BadTarget or NoPage. Idempotent: `parse_target(page.url) == page`.
     """
+    if len(target) > MAX_TARGET_BYTES:
+        raise BadTarget("the address is too long")
     raw_path, _, query = target.partition("?")
     path = _decoded_path(raw_path)
     bare = _find(path.rstrip("/") or "/")
@@ -168,8 +170,6 @@ def parse_target(target: str) -> Page | Redirect:
 
 
 def _decoded_path(raw_path: str) -> str:
-    if len(raw_path) > MAX_TARGET_BYTES:
-        raise BadTarget("the address is too long")
     if not raw_path.startswith("/") or _FORBIDDEN.search(raw_path):
         raise BadTarget("the path has a character or segment that no page of a shop has")
     try:
@@ -199,7 +199,7 @@ def _clean(page: Page, query: str) -> tuple[tuple[str, str], ...]:
     if not allowed or not query:
         return ()
     given: dict[str, str] = {}
-    for name, value in parse_qsl(query[:MAX_TARGET_BYTES]):
+    for name, value in parse_qsl(query):
         given.setdefault(name, value)  # the first of duplicates counts
     cleaned = ((name, check(given[name])) for name, check in allowed.items() if name in given)
     return tuple((name, value) for name, value in cleaned if value is not None)

@@ -67,7 +67,9 @@ class Passthrough:
         Never does a thing twice: only the shopper knows whether to. (A GET may go out again over a new connection if a
         kept one turns out dead.)
         """
-        body = b"" if request.is_head else await self._body(request)
+        if request.method != "POST" and request.has_body:
+            raise BadRequest("Only a POST has a body.")
+        body = await self._body(request)
         self._metrics.passed.inc()
         async with self._turns.turn(tenant.store_id):
             try:

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.page import SORTS, BadTarget, NoPage, Page, PageFormat, PageKind, Redirect, parse_target
+from contracts.page import (
+    MAX_TARGET_BYTES,
+    SORTS,
+    BadTarget,
+    NoPage,
+    Page,
+    PageFormat,
+    PageKind,
+    Redirect,
+    parse_target,
+)
 
 _TARGET_TEXT = st.text(alphabet=string.ascii_letters + string.digits + "/%?&=.-_~+;:@[]é", max_size=60)
 _HANDLES = st.from_regex(r"[a-z0-9é][a-z0-9é_-]{0,20}", fullmatch=True)
@@ -58,7 +68,8 @@ def test_another_spelling_is_redirected_to_the_page_it_means(target: str, locati
         "/products/a\\b",
         "/products/a;b",
         "/products/%ff",
-        "/" + "a" * 5000,
+        "/" + "a" * MAX_TARGET_BYTES,
+        "/search?q=" + "a" * MAX_TARGET_BYTES,
     ],
 )
 def test_a_path_no_shop_has_is_refused(target: str) -> None:
