@@ -1,0 +1,29 @@
+"""The arena: one platform and two shops for all attacks."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.attacks.arena import Arena, furnish, port_of, settled
+from tests.fixtures.merchant import Merchant
+from tests.fixtures.platform import RunningPlatform
+
+
+@pytest.fixture(scope="session")
+def arena(platform: RunningPlatform) -> Iterator[Arena]:
+    with httpx.Client(timeout=20, trust_env=False) as client:
+        shops = {}
+        for name in ("acorn", "birch"):
+            new = platform.create_store(f"{name}-attacked", "--currency=EUR")
+            shops[name] = Merchant(platform, client, new["store"]["host"], new["admin_token"])
+            furnish(shops[name], name)
+        deadline = time.monotonic() + 20
+        for _ in settled(shops):
+            assert time.monotonic() < deadline, "the shops are not to be seen"
+            time.sleep(0.05)
+        ports = tuple(port_of(worker.url) for worker in platform.ready.edge_workers)
+        made = Arena(platform, shops["acorn"], shops["birch"], ports)
+        made.learn()
+        yield made
