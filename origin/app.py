@@ -24,7 +24,7 @@ from origin.settings import OriginSettings
 
 THEMES = Path(__file__).parent.parent / "themes"
 STOREFRONT = (cart.router, checkout.router, orders.router, webhook.router)
-ROUTERS = (health.router, platform.router, internal.router, *admin.routers, *STOREFRONT)
+ROUTERS = (health.router, platform.router, *admin.routers, *STOREFRONT)
 
 
 def create_app(settings: OriginSettings) -> FastAPI:
@@ -34,6 +34,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
             settings.app_database_url,
             settings.router_database_url,
             connections=settings.origin_database_connections,
+            answer_seconds=settings.origin_database_seconds,
         )
         state = Redis.from_url(settings.state_url, socket_timeout=1, socket_connect_timeout=1)
         themes = frozenset(path.parent.name for path in THEMES.glob("*/theme.toml"))
@@ -68,6 +69,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
         bucket_size=settings.admin_bucket_size,
         leak_per_second=settings.admin_bucket_leak_per_second,
     )
+    app.router.routes.extend(internal.ROUTES)  # first, since they are asked for the most
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -6,8 +6,9 @@ transaction, and Citus hands it on to its workers (it does not do that for set_c
 
 import asyncio
 import select
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -16,17 +17,72 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 
 from contracts.tenant import StoreId
 from origin.errors import MisconfiguredError, Unavailable
+from origin.outage import BoundedConnection, Outage
 
 Tx = psycopg.AsyncConnection[DictRow]
-Pool = AsyncConnectionPool[Tx]
+
+
+class Pool(AsyncConnectionPool[BoundedConnection]):
+    """That knows when the server is away."""
+
+    def __init__(self, url: str, connections: int, wait_seconds: float, answer_seconds: float) -> None:
+        # A transaction whose other end has vanished would hold its locks until TCP noticed, in hours.
+        idle_ms = round(2000 * answer_seconds)
+        super().__init__(
+            url,
+            connection_class=BoundedConnection,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "connect_timeout": 3,
+                "options": f"-c idle_in_transaction_session_timeout={idle_ms}",
+            },
+            configure=self._bound,
+            min_size=1,
+            max_size=connections,
+            timeout=wait_seconds,
+            max_waiting=1000,
+            reconnect_timeout=2,  # then the next request tries again; a long backoff would outlast a short outage
+            reconnect_failed=self._begin_outage,
+            open=False,
+            check=_refuse_dead_connection,
+        )
+        self._answer_seconds = answer_seconds
+        self.outage = Outage(self._answers)
+
+    async def close(self, timeout: float = 5.0) -> None:
+        await self.outage.close()
+        await super().close(timeout)
+
+    async def _bound(self, connection: BoundedConnection) -> None:
+        connection.answer_seconds = self._answer_seconds
+
+    async def _begin_outage(self, _: AsyncConnectionPool[BoundedConnection]) -> None:
+        self.outage.begin()
+
+    async def _answers(self) -> bool:
+        try:
+            async with self.connection() as connection:
+                await connection.execute("SELECT 1")
+        except (PoolTimeout, psycopg.OperationalError):
+            return False
+        return True
 
 
 class Database:
     """Two pools, because two roles: `stoa_app` works for one tenant at a time, `stoa_router` reads the directory."""
 
-    def __init__(self, app_url: str, router_url: str, *, connections: int = 10, wait_seconds: float = 3.0) -> None:
-        self._app = _pool(app_url, connections, wait_seconds)
-        self._router = _pool(router_url, max(2, connections // 4), wait_seconds)
+    def __init__(
+        self,
+        app_url: str,
+        router_url: str,
+        *,
+        connections: int = 10,
+        wait_seconds: float = 3.0,
+        answer_seconds: float = 30.0,
+    ) -> None:
+        self._app = Pool(app_url, connections, wait_seconds, answer_seconds)
+        self._router = Pool(router_url, max(2, connections // 4), wait_seconds, answer_seconds)
 
     async def open(self) -> None:
         """Connects both pools. Raises Unavailable, or MisconfiguredError for a role that could bypass isolation."""
@@ -40,16 +96,25 @@ class Database:
         await self._router.close()
 
     @asynccontextmanager
-    async def tenant(self, store_id: StoreId, *, is_snapshot: bool = False) -> AsyncIterator[Tx]:
-        """A transaction that sees one tenant. Commits at the end of the block, rolls back on any exception.
-
-        `is_snapshot`: it only reads, and all its statements see one state of the shop.
-        """
-        mode = " ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_snapshot else ""
+    async def tenant(self, store_id: StoreId) -> AsyncIterator[Tx]:
+        """A transaction that sees one tenant. Commits at the end of the block, rolls back on any exception."""
         async with _connection(self._app) as connection:
-            await connection.execute(f"BEGIN{mode}; SET LOCAL app.store_id = '{int(store_id)}'".encode())
+            await connection.execute(f"BEGIN; {_tenant_is(store_id)}".encode())
             yield connection
             await connection.execute("COMMIT")
+
+    async def read_row(self, store_id: StoreId, statement: bytes, values: Mapping[str, Any]) -> DictRow | None:
+        """The only row of one reading statement, in a transaction that sees one tenant: all in one round trip.
+
+        The statement is prepared on the server: planning it would cost more than running it.
+        """
+        async with _connection(self._app) as connection:
+            async with connection.pipeline():
+                await connection.execute("BEGIN READ ONLY", prepare=False)
+                await connection.execute(_tenant_is(store_id).encode(), prepare=False)
+                cursor = await connection.execute(statement, values, prepare=True)
+                await connection.execute("COMMIT", prepare=False)
+            return await cursor.fetchone()
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Tx]:
@@ -58,19 +123,8 @@ class Database:
             yield connection
 
 
-def _pool(url: str, connections: int, wait_seconds: float) -> Pool:
-    return AsyncConnectionPool(
-        url,
-        connection_class=Tx,
-        kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 3},
-        min_size=1,
-        max_size=connections,
-        timeout=wait_seconds,
-        max_waiting=1000,
-        reconnect_timeout=2,  # then the next request tries again; a long backoff would outlast a short outage
-        open=False,
-        check=_refuse_dead_connection,
-    )
+def _tenant_is(store_id: StoreId) -> str:
+    return f"SET LOCAL app.store_id = '{int(store_id)}'"
 
 
 async def _refuse_dead_connection(connection: Tx) -> None:
@@ -88,6 +142,7 @@ async def _refuse_dead_connection(connection: Tx) -> None:
 @asynccontextmanager
 async def _connection(pool: Pool) -> AsyncIterator[Tx]:
     """A pooled connection that never goes back in a doubtful state, with connection failures in our own words."""
+    pool.outage.refuse()
     try:
         async with pool.connection() as connection:
             try:

@@ -32,6 +32,7 @@ class OriginSettings(BaseSettings):
     origin_host: str = Field("127.0.0.1", description="address to listen on")
     origin_port: int = Field(8081, description="port to listen on")
     origin_database_connections: int = Field(10, ge=1, description="most connections as stoa_app")
+    origin_database_seconds: float = Field(5.0, gt=0, description="time PostgreSQL has for one answer")
     origin_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="largest request body")
 
     origin_unfinished_imports: int = Field(5, ge=1, description="product imports of one shop that may wait or run")

@@ -170,8 +170,30 @@ def _store(row: Mapping[str, Any]) -> Store:
     return Store(StoreId(row["id"]), row["name"], row["host"], StoreStatus(row["status"]), row["created_at"])
 
 
-async def tenant_of_host(db: Database, host: str) -> Tenant | None:
-    """Two look-ups: the directory says whose host it is, the tenant's own rows say the rest."""
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What the directory knows of the shop that a host leads to; the rest of a tenant is in the shop's own rows."""
+
+    store_id: StoreId
+    name: str
+    status: StoreStatus
+    host: str
+
+    def tenant(self, shop: Mapping[str, Any]) -> Tenant:
+        """`shop`: a row with the columns currency, locale, theme and theme_settings."""
+        return Tenant(
+            store_id=self.store_id,
+            host=self.host,
+            name=self.name,
+            status=self.status,
+            currency=shop["currency"],
+            locale=shop["locale"],
+            theme=shop["theme"],
+            theme_version=_digest(shop["theme_settings"]),
+        )
+
+
+async def owner_of_host(db: Database, host: str) -> Owner | None:
     async with db.directory() as tx:
         cursor = await tx.execute(
             """SELECT store.id, store.name, store.status, first.name AS host
@@ -181,26 +203,14 @@ async def tenant_of_host(db: Database, host: str) -> Tenant | None:
             [host],
         )
         row = await cursor.fetchone()
-    if row is None:
-        return None
-    store_id = StoreId(row["id"])
-    async with db.tenant(store_id) as tx:
-        cursor = await tx.execute(
-            "SELECT currency, locale, theme, theme_settings FROM shop WHERE store_id = %s", [store_id]
-        )
-        shop = await cursor.fetchone()
-    if shop is None:
-        return None
-    return Tenant(
-        store_id=store_id,
-        host=row["host"],
-        name=row["name"],
-        status=StoreStatus(row["status"]),
-        currency=shop["currency"],
-        locale=shop["locale"],
-        theme=shop["theme"],
-        theme_version=_digest(shop["theme_settings"]),
-    )
+    return None if row is None else Owner(StoreId(row["id"]), row["name"], StoreStatus(row["status"]), row["host"])
+
+
+async def tenant_of(db: Database, owner: Owner) -> Tenant | None:
+    """None if the shop is just being made, or taken apart."""
+    statement = b"SELECT currency, locale, theme, theme_settings FROM shop WHERE store_id = %(store)s"
+    row = await db.read_row(owner.store_id, statement, {"store": owner.store_id})
+    return None if row is None else owner.tenant(row)
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

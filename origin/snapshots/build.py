@@ -1,4 +1,4 @@
-"""From a page to its snapshot: which parts each kind of page has."""
+"""From a page to its snapshot: which parts each kind of page has, asked for in one round trip."""
 
 from typing import Any
 
@@ -6,32 +6,49 @@ from contracts import keys
 from contracts.page import Page, PageKind
 from contracts.snapshot import MAX_SNAPSHOT_BYTES, Part, Snapshot
 from contracts.tenant import StoreId
-from origin.db import Database, Tx
+from origin.db import Database
+from origin.errors import NotFound
 from origin.settings import OriginSettings
-from origin.snapshots.collections import collection_parts, home_parts, tiles
+from origin.snapshots.collections import TILES, collection_question, home_question, tiles, tiles_question
 from origin.snapshots.html import safe_html
-from origin.snapshots.listing import EVERYTHING, found_by, products_part
-from origin.snapshots.products import product_parts
-from origin.snapshots.shop import shop_part
+from origin.snapshots.listing import EVERYTHING, found_by, listing_question
+from origin.snapshots.products import product_question
+from origin.snapshots.question import Parts, Question, Row, rows, time_text
+from origin.snapshots.shop import SHOP_COLUMNS, SHOP_TABLES, shop_of
 
 SITEMAP_URLS = 50_000  # the most one sitemap file may have (sitemaps.org)
 SITEMAP_BYTES = MAX_SNAPSHOT_BYTES // 2
+NOTHING_MORE = Question()
 
 
 async def page_snapshot(db: Database, store_id: StoreId, page: Page, settings: OriginSettings) -> Snapshot:
-    """One transaction, so one state of the shop. Raises NotFound if there is no such store."""
-    async with db.tenant(store_id, is_snapshot=True) as tx:
-        shop = await shop_part(tx, store_id, settings)
-        parts = await _parts(tx, store_id, page, shop.currency)
-        if parts is None:
-            return _missing(store_id, page.path, shop.part)
-        return Snapshot(parts={"shop": shop.part, **parts})
+    """Raises NotFound if there is no such store."""
+    snapshot, _ = await page_document(db, store_id, page, settings)
+    return snapshot
+
+
+async def page_document(db: Database, store_id: StoreId, page: Page, settings: OriginSettings) -> tuple[Snapshot, Row]:
+    """The snapshot, and the row it was made of, which also has what a tenant's record needs. Raises NotFound."""
+    question = _question(page)
+    row = await _ask(db, store_id, question)
+    shop = shop_of(row, store_id, settings).part
+    parts = question.parts(store_id, row)
+    if parts is None:
+        return _missing(store_id, page.path, shop), row
+    return Snapshot(parts={"shop": shop, **parts}), row
 
 
 async def missing_snapshot(db: Database, store_id: StoreId, path: str, settings: OriginSettings) -> Snapshot:
-    async with db.tenant(store_id, is_snapshot=True) as tx:
-        shop = await shop_part(tx, store_id, settings)
-    return _missing(store_id, path, shop.part)
+    row = await _ask(db, store_id, NOTHING_MORE)
+    return _missing(store_id, path, shop_of(row, store_id, settings).part)
+
+
+async def _ask(db: Database, store_id: StoreId, question: Question) -> Row:
+    """One statement, so one state of the shop. Raises NotFound if there is no such store."""
+    row = await db.read_row(store_id, question.sql(SHOP_COLUMNS, SHOP_TABLES), {"store": store_id, **question.values})
+    if row is None:
+        raise NotFound("store")
+    return row
 
 
 def _missing(store_id: StoreId, path: str, shop: Part) -> Snapshot:
@@ -39,62 +56,68 @@ def _missing(store_id: StoreId, path: str, shop: Part) -> Snapshot:
     return Snapshot(status=404, parts={"shop": shop, "missing": Part({"path": path}, (keys.listing_tag(store_id),))})
 
 
-async def _parts(tx: Tx, store_id: StoreId, page: Page, currency: str) -> dict[str, Part] | None:
-    listing = (keys.listing_tag(store_id),)
+def _question(page: Page) -> Question:
     match page.kind:
         case PageKind.HOME:
-            return await home_parts(tx, store_id)
+            return home_question()
         case PageKind.PRODUCT:
-            return await product_parts(tx, store_id, page.handle)
+            return product_question(page.handle)
         case PageKind.COLLECTION:
-            return await collection_parts(tx, store_id, page, currency)
+            return collection_question(page)
         case PageKind.COLLECTIONS:
-            return {"collections": Part(await tiles(tx, store_id), listing)}
+            return tiles_question()
         case PageKind.LISTING:
-            return {"products": Part(await products_part(tx, store_id, EVERYTHING, page, currency), listing)}
+            return listing_question(EVERYTHING, page)
         case PageKind.SEARCH | PageKind.SUGGEST:
-            return await _search(tx, store_id, page, currency)
+            return _search(page)
         case PageKind.STATIC:
-            return await _static_page(tx, store_id, page.handle)
+            return _static_page(page.handle)
         case PageKind.SITEMAP:
-            return {"sitemap": Part({"urls": await _sitemap(tx, store_id)}, listing)}
+            return _sitemap()
         case PageKind.ROBOTS:
-            return {}
+            return NOTHING_MORE
 
 
-async def _search(tx: Tx, store_id: StoreId, page: Page, currency: str) -> dict[str, Part]:
+def _search(page: Page) -> Question:
     words = page.param("q")
-    products = await products_part(tx, store_id, found_by(words), page, currency)
-    found: dict[str, Any] = {"query": words, "total": products["total"]}
-    tags = (keys.listing_tag(store_id),)
-    parts = {"search": Part(found, tags), "products": Part(products, tags)}
-    if page.kind == PageKind.SUGGEST:
-        parts["collections"] = Part(await tiles(tx, store_id, words) if words else [], tags)
-    return parts
+    listed = listing_question(found_by(words), page)
+    wants_tiles = page.kind == PageKind.SUGGEST and bool(words)
+
+    def parts(store_id: StoreId, row: Row) -> Parts:
+        tags = (keys.listing_tag(store_id),)
+        products = listed.parts(store_id, row) or {}
+        found = {"query": words, "total": products["products"].data["total"]}
+        suggested = {"collections": Part(tiles(row), tags)} if page.kind == PageKind.SUGGEST else {}
+        return {"search": Part(found, tags), **products, **suggested}
+
+    columns = {**listed.columns, "tiles": rows(TILES) if wants_tiles else "NULL"}
+    return Question(columns, values={**listed.values, "words": words}, parts=parts)
 
 
-async def _static_page(tx: Tx, store_id: StoreId, handle: str) -> dict[str, Part] | None:
-    cursor = await tx.execute(
-        """SELECT id, title, handle, body_html, updated_at FROM static_page
-           WHERE store_id = %s AND handle = %s AND published_at <= now()""",
-        [store_id, handle],
-    )
-    row = await cursor.fetchone()
-    if row is None:
+def _static_page(handle: str) -> Question:
+    found = """(SELECT row_to_json(item) FROM (
+        SELECT id, title, handle, body_html, updated_at FROM static_page
+        WHERE store_id = %(store)s AND handle = %(handle)s AND published_at <= now()) AS item)"""
+    return Question({"page": found}, values={"handle": handle}, parts=_static_parts)
+
+
+def _static_parts(store_id: StoreId, row: Row) -> Parts | None:
+    page = row["page"]
+    if page is None:
         return None
     data = {
-        "id": row["id"],
-        "title": row["title"],
-        "handle": row["handle"],
-        "url": Page(PageKind.STATIC, handle=row["handle"]).url,
-        "body_html": safe_html(row["body_html"]),
-        "updated_at": row["updated_at"].isoformat(),
+        "id": page["id"],
+        "title": page["title"],
+        "handle": page["handle"],
+        "url": Page(PageKind.STATIC, handle=page["handle"]).url,
+        "body_html": safe_html(page["body_html"]),
+        "updated_at": time_text(page["updated_at"]),
     }
-    return {"page": Part(data, (keys.static_page_tag(store_id, row["id"]),))}
+    return {"page": Part(data, (keys.static_page_tag(store_id, page["id"]),))}
 
 
-async def _sitemap(tx: Tx, store_id: StoreId) -> list[dict[str, str]]:
-    cursor = await tx.execute(
+def _sitemap() -> Question:
+    urls = rows(
         """(SELECT 'product' AS kind, handle, updated_at FROM product
             WHERE store_id = %(store)s AND status = 'active' AND published_at <= now() ORDER BY id)
            UNION ALL
@@ -103,15 +126,18 @@ async def _sitemap(tx: Tx, store_id: StoreId) -> list[dict[str, str]]:
            UNION ALL
            (SELECT 'static', handle, updated_at FROM static_page
             WHERE store_id = %(store)s AND published_at <= now() ORDER BY id)
-           LIMIT %(limit)s""",
-        {"store": store_id, "limit": SITEMAP_URLS},
+           LIMIT %(limit)s"""
     )
-    urls: list[dict[str, str]] = []
+    return Question({"urls": urls}, values={"limit": SITEMAP_URLS}, parts=_sitemap_parts)
+
+
+def _sitemap_parts(store_id: StoreId, row: Row) -> Parts:
+    urls: list[dict[str, Any]] = []
     room_bytes = SITEMAP_BYTES
-    for row in await cursor.fetchall():
-        path = Page(PageKind(row["kind"]), handle=row["handle"]).path
+    for url in row["urls"] or []:
+        path = Page(PageKind(url["kind"]), handle=url["handle"]).path
         room_bytes -= len(path) + 60
         if room_bytes < 0:
             break
-        urls.append({"path": path, "updated_at": row["updated_at"].isoformat()})
-    return urls
+        urls.append({"path": path, "updated_at": time_text(url["updated_at"])})
+    return {"sitemap": Part({"urls": urls}, (keys.listing_tag(store_id),))}

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from origin.snapshots.question import time_text
+
 # A shopper sees a product if all of this holds; every list and page goes by it.
 VISIBLE = "product.status = 'active' AND product.published_at <= now()"
 
@@ -47,7 +49,7 @@ def image(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def card(row: Mapping[str, Any]) -> dict[str, Any]:
-    """From a row of CARD_COLUMNS."""
+    """From a row of CARD_COLUMNS, as JSON."""
     images = row["images"] or []
     variant_count, compare_at_minor, first_variant_id = row["variant_summary"]
     return {
@@ -68,5 +70,5 @@ def card(row: Mapping[str, Any]) -> dict[str, Any]:
         "option_names": [name for name in row["option_names"] or [] if name != "Title"],
         "variant_count": variant_count,
         "first_variant_id": first_variant_id,
-        "created_at": row["created_at"].isoformat(),
+        "created_at": time_text(row["created_at"]),
     }

@@ -3,24 +3,28 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from babel.core import get_global
+
+from contracts import keys
 from contracts.money import MoneyError, parse_amount
 from contracts.page import Page, PageFormat, PageKind
+from contracts.snapshot import Part
 from contracts.tenant import StoreId
-from origin.db import Tx
 from origin.snapshots.cards import CARD_COLUMNS, VISIBLE, card
-from origin.snapshots.products import whole_products
+from origin.snapshots.products import PRODUCT_COLUMNS, feed_product
+from origin.snapshots.question import Parts, Question, Row, rows
 
 PAGE_SIZE = 24
 
-_ORDER = {
-    "manual": "list_position, product.id",
-    "best-selling": "product.units_sold DESC, product.id",
-    "title-ascending": "lower(product.title), product.id",
-    "title-descending": "lower(product.title) DESC, product.id DESC",
-    "price-ascending": "product.price_min_minor, product.id",
-    "price-descending": "product.price_min_minor DESC, product.id DESC",
-    "created-ascending": "product.created_at, product.id",
-    "created-descending": "product.created_at DESC, product.id DESC",
+_ORDER: dict[str, tuple[tuple[str, str], ...]] = {
+    "manual": (("list_position", "ASC"), ("product.id", "ASC")),
+    "best-selling": (("product.units_sold", "DESC"), ("product.id", "ASC")),
+    "title-ascending": (("lower(product.title)", "ASC"), ("product.id", "ASC")),
+    "title-descending": (("lower(product.title)", "DESC"), ("product.id", "DESC")),
+    "price-ascending": (("product.price_min_minor", "ASC"), ("product.id", "ASC")),
+    "price-descending": (("product.price_min_minor", "DESC"), ("product.id", "DESC")),
+    "created-ascending": (("product.created_at", "ASC"), ("product.id", "ASC")),
+    "created-descending": (("product.created_at", "DESC"), ("product.id", "DESC")),
 }
 # A collection's own order, in the admin API's words.
 SORT_OF_ORDER = {
@@ -37,22 +41,15 @@ SORT_OF_ORDER = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the products of a list come from: a FROM clause that has `product` and a `list_position`."""
+    """Where the products of a list come from: a FROM clause that has `product` and a `list_position`; and `own`, with
+    the list's `sort_order` in the admin API's words, if the list `has_own_order`."""
 
     sql: str
     values: dict[str, Any] = field(default_factory=dict)
+    has_own_order: bool = False
 
 
 EVERYTHING = Source("(SELECT product.*, 0 AS list_position FROM product WHERE store_id = %(store)s) AS product")
-
-
-def members_of(collection_id: int) -> Source:
-    return Source(
-        """(SELECT product.*, collect.position AS list_position FROM collect
-            JOIN product ON product.store_id = collect.store_id AND product.id = collect.product_id
-            WHERE collect.store_id = %(store)s AND collect.collection_id = %(collection)s) AS product""",
-        {"collection": collection_id},
-    )
 
 
 def found_by(words: str) -> Source:
@@ -64,39 +61,72 @@ def found_by(words: str) -> Source:
     )
 
 
-async def products_part(
-    tx: Tx, store_id: StoreId, source: Source, page: Page, currency: str, own_sort: str = "manual"
-) -> dict[str, Any]:
-    """The data of the part `products`; whole products in a feed, cards on a page."""
+def listing_question(source: Source, page: Page) -> Question:
+    """For the part `products`: whole products in a feed, cards on a page."""
     is_feed = page.format == PageFormat.JSON
     page_size = _feed_size(page) if is_feed else PAGE_SIZE
-    number = int(page.param("page", "1"))
-    sort_by = page.param("sort_by", own_sort)
-    filters = _filters(page, currency)
-    values = {"store": store_id, **source.values, **filters, "limit": page_size, "offset": (number - 1) * page_size}
-    summary = await _summary(tx, source, values)
-    order = _ORDER.get(sort_by, _ORDER["manual"])
-    columns = "product.id" if is_feed else CARD_COLUMNS
-    cursor = await tx.execute(
-        f"""SELECT {columns} FROM {source.sql} WHERE {VISIBLE} AND {_CONDITION}
-            ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s""".encode(),
-        values,
+    condition, given = _conditions(page)
+    chosen = page.param("sort_by")
+    columns = {
+        "summary": f"""(SELECT json_build_object('total', count(*) FILTER (WHERE {condition}),
+                'low_minor', min(product.price_min_minor), 'high_minor', max(product.price_min_minor))
+            FROM {source.sql} WHERE {VISIBLE})""",
+        "items": rows(
+            f"""SELECT {PRODUCT_COLUMNS if is_feed else CARD_COLUMNS} FROM {source.sql} WHERE {VISIBLE} AND {condition}
+            ORDER BY {_order(source, chosen)} LIMIT %(limit)s OFFSET %(offset)s"""
+        ),
+        "own_order": "(SELECT sort_order FROM own)" if source.has_own_order else "'manual'",
+    }
+    values = {**source.values, **given, "limit": page_size, "offset": (_number(page) - 1) * page_size}
+
+    def parts(store_id: StoreId, row: Row) -> Parts:
+        made = feed_product if is_feed else card
+        items = [made(item) for item in row["items"] or []]
+        sort_by = chosen or SORT_OF_ORDER[row["own_order"]]
+        data = {"items": items, **_place(page, row["summary"]["total"], page_size), "sort_by": sort_by}
+        return {"products": Part(data | _narrowing(page, row), (keys.listing_tag(store_id),))}
+
+    return Question(columns, values=values, parts=parts)
+
+
+def _order(source: Source, chosen: str) -> str:
+    """ORDER BY. For an order that only the database knows, the terms of all orders: all but that one's are null."""
+    if chosen or not source.has_own_order:
+        return ", ".join(f"{term} {direction}" for term, direction in _ORDER[chosen or "manual"])
+    return ", ".join(
+        f"CASE WHEN own.sort_order = '{name}' THEN {term} END {direction}"
+        for name, sort in SORT_OF_ORDER.items()
+        for term, direction in _ORDER[sort]
     )
-    rows = await cursor.fetchall()
-    items = await whole_products(tx, store_id, [row["id"] for row in rows]) if is_feed else [card(row) for row in rows]
-    pages = max(1, -(-summary["total"] // page_size))
+
+
+def _number(page: Page) -> int:
+    return int(page.param("page", "1"))
+
+
+def _place(page: Page, total: int, page_size: int) -> dict[str, Any]:
+    number, pages = _number(page), max(1, -(-total // page_size))
     return {
-        "items": items,
-        "total": summary["total"],
+        "total": total,
         "page": number,
         "pages": pages,
         "page_size": page_size,
-        "sort_by": sort_by,
         "previous_url": _at(page, number - 1).url if 1 < number <= pages + 1 else None,
         "next_url": _at(page, number + 1).url if number < pages else None,
-        "filters": {"availability": page.param("filter.v.availability") or None, **_given_prices(filters)},
-        "price_range": _range(summary),
     }
+
+
+def _narrowing(page: Page, row: Row) -> dict[str, Any]:
+    """The filters in use, and what the unfiltered list costs."""
+    currency, summary = row["currency"], row["summary"]
+    filters = {
+        "availability": page.param("filter.v.availability") or None,
+        "price_gte_minor": _amount(page.param("filter.v.price.gte"), currency),
+        "price_lte_minor": _amount(page.param("filter.v.price.lte"), currency),
+    }
+    is_empty = summary["low_minor"] is None
+    price_range = None if is_empty else {"low_minor": summary["low_minor"], "high_minor": summary["high_minor"]}
+    return {"filters": filters, "price_range": price_range}
 
 
 def _feed_size(page: Page) -> int:
@@ -105,33 +135,34 @@ def _feed_size(page: Page) -> int:
     return int(page.param("limit", "30"))
 
 
-_CONDITION = """
-    (%(available)s::boolean IS NULL OR (product.availability <> 'sold_out') = %(available)s)
-    AND (%(price_gte)s::bigint IS NULL OR product.price_min_minor >= %(price_gte)s)
-    AND (%(price_lte)s::bigint IS NULL OR product.price_min_minor <= %(price_lte)s)
-"""
+# How many minor units a unit of the shop's currency has. The list comes from where `contracts.money` has it.
+_SCALE = "".join(
+    [
+        "(CASE shop.currency ",
+        *(
+            f"WHEN '{code}' THEN {10 ** places[0]} "
+            for code, places in sorted(get_global("currency_fractions").items())
+            if code.isalpha() and len(code) == 3
+        ),
+        f"ELSE {10 ** get_global('currency_fractions')['DEFAULT'][0]} END)",
+    ]
+)
 
 
-async def _summary(tx: Tx, source: Source, values: dict[str, Any]) -> dict[str, Any]:
-    """How many match the filters, and what the unfiltered list costs."""
-    cursor = await tx.execute(
-        f"""SELECT count(*) FILTER (WHERE {_CONDITION}) AS total,
-                   min(product.price_min_minor) AS low_minor, max(product.price_min_minor) AS high_minor
-            FROM {source.sql} WHERE {VISIBLE}""".encode(),
-        values,
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return row
-
-
-def _filters(page: Page, currency: str) -> dict[str, Any]:
+def _conditions(page: Page) -> tuple[str, dict[str, Any]]:
+    """What the shopper narrowed the list to, as SQL and its values."""
+    conditions, values = [], dict[str, Any]()
     available = page.param("filter.v.availability")
-    return {
-        "available": available == "1" if available else None,
-        "price_gte": _amount(page.param("filter.v.price.gte"), currency),
-        "price_lte": _amount(page.param("filter.v.price.lte"), currency),
-    }
+    if available:
+        conditions.append(f"product.availability {'<>' if available == '1' else '='} 'sold_out'")
+    for name, sign in (("gte", ">="), ("lte", "<=")):
+        typed = page.param(f"filter.v.price.{name}")
+        if typed:
+            minor = f"(%({name})s::numeric * {_SCALE})"
+            # A price that the currency cannot have is as good as none.
+            conditions.append(f"({minor} <> trunc({minor}) OR product.price_min_minor {sign} {minor})")
+            values[name] = typed
+    return " AND ".join(conditions) or "true", values
 
 
 def _amount(text: str, currency: str) -> int | None:
@@ -140,16 +171,6 @@ def _amount(text: str, currency: str) -> int | None:
         return parse_amount(text, currency) if text else None
     except MoneyError:
         return None
-
-
-def _given_prices(filters: dict[str, Any]) -> dict[str, int | None]:
-    return {"price_gte_minor": filters["price_gte"], "price_lte_minor": filters["price_lte"]}
-
-
-def _range(summary: dict[str, Any]) -> dict[str, int] | None:
-    if summary["low_minor"] is None:
-        return None
-    return {"low_minor": summary["low_minor"], "high_minor": summary["high_minor"]}
 
 
 def _at(page: Page, number: int) -> Page:

@@ -1,5 +1,6 @@
 """The `shop` part, which every page has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,20 +21,24 @@ class ShopPart:
     url: str
 
 
+SHOP_COLUMNS = """store.name, host.name AS host, shop.description, shop.email, shop.currency, shop.locale, shop.theme,
+    shop.theme_settings, shop.navigation"""
+SHOP_TABLES = """shop
+    JOIN store ON store.id = shop.store_id
+    JOIN host ON host.store_id = shop.store_id AND host.is_primary"""
+
+
 async def shop_part(tx: Tx, store_id: StoreId, settings: OriginSettings) -> ShopPart:
     """Raises NotFound if there is no such store."""
-    cursor = await tx.execute(
-        """SELECT store.name, host.name AS host, shop.description, shop.email, shop.currency, shop.locale,
-                  shop.theme_settings, shop.navigation
-           FROM shop
-           JOIN store ON store.id = shop.store_id
-           JOIN host ON host.store_id = shop.store_id AND host.is_primary
-           WHERE shop.store_id = %s""",
-        [store_id],
-    )
+    cursor = await tx.execute(f"SELECT {SHOP_COLUMNS} FROM {SHOP_TABLES} WHERE shop.store_id = %s".encode(), [store_id])
     row = await cursor.fetchone()
     if row is None:
         raise NotFound("store")
+    return shop_of(row, store_id, settings)
+
+
+def shop_of(row: Mapping[str, Any], store_id: StoreId, settings: OriginSettings) -> ShopPart:
+    """From a row of SHOP_COLUMNS."""
     url = settings.storefront_url(row["host"])
     data = {
         "store_id": store_id,
