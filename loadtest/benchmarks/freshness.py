@@ -1,152 +1,172 @@
-"""From a merchant's write to every edge worker: how long until a new price is on every page that shows it.
+"""From a merchant's write to every edge worker: how long until a new price is on every page, in every variant.
 
-A black box: it writes through the admin API, then asks each edge worker by itself for the product page, the collection
-page and the JSON twins until all of them show the new price. Time runs from the moment the write was answered.
+A black box: it writes through the admin API, then asks each edge worker by itself for pages that show the price, in
+every encoding, conditionally and by HEAD. Time runs from the moment the write was answered, until that version or a
+later one is shown. Each shop is watched on some kinds of pages, always the same: a page that nobody has looked at since
+the write before would be made anew by the first look, and flatter us. Together the shops have every kind.
 """
 
 import asyncio
-import statistics
+import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
-from contracts.money import to_cents, to_decimal_text, to_display
-from standalone.errors import StandaloneError
-from standalone.ready_file import EdgeWorker, Ready, StoreAccess, read_ready
+from loadtest.meter import read_meter
+from loadtest.subjects import PAGES, Subject, subjects, version_in
+from loadtest.watching import VARIANTS, Connection, Watch
+from standalone.ready_file import Ready, read_ready
 
-WRITES = 100
-GIVE_UP_SECONDS = 5.0
-PAUSE_SECONDS = 0.002
+WRITES = 10_000
+SHOPS = len(PAGES)
+PAGES_EACH = 2
+WRITES_PER_SECOND = 30.0
+MOST_WRITES_AT_ONCE = 3
+GIVE_UP_SECONDS = 10.0
+_LIMITS_SECONDS = (0.25, 1, 2, 5)
+
+
+@dataclass(slots=True)
+class Sightings:
+    """Seconds by (page, variant); None: never seen. And the slowest sighting of each write."""
+
+    delays: dict[tuple[str, str], list[float | None]] = field(default_factory=lambda: defaultdict(list))
+    slowest: list[float | None] = field(default_factory=list)
+
+    def add(self, pages: Iterable[str], seen: Iterable[Mapping[str, float | None]]) -> None:
+        of_this_write: list[float | None] = []
+        for page, variants in zip(pages, seen, strict=True):
+            for variant, delay in variants.items():
+                self.delays[page, variant].append(delay)
+                of_this_write.append(delay)
+        is_missed = None in of_this_write
+        self.slowest.append(None if is_missed else max(delay for delay in of_this_write if delay is not None))
+
+    def of(self, page: str | None = None, variant: str | None = None) -> list[float | None]:
+        return [
+            delay
+            for (its_page, its_variant), delays in self.delays.items()
+            if page in (None, its_page) and variant in (None, its_variant)
+            for delay in delays
+        ]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The product whose price is changed, and where shoppers see it."""
+class Watched:
+    """A shop, and the watch on each of its pages at each worker."""
 
-    store: StoreAccess
-    variant_id: int
-    price_minor: int
-    currency: str
-    locale: str
-    product_path: str
-    collection_path: str
+    subject: Subject
+    watches: list[tuple[str, Watch]]
 
-    def sightings(self, minor: int) -> dict[str, str]:
-        """What each page must contain once it shows this price."""
-        shown = to_display(minor, self.currency, self.locale)
-        return {
-            self.product_path: shown,
-            self.collection_path: shown,
-            f"{self.product_path}.js": f'"price":{to_cents(minor, self.currency)}',
-            f"{self.product_path}.json": f'"price":"{to_decimal_text(minor, self.currency)}"',
-            f"{self.collection_path}/products.json": f'"price":"{to_decimal_text(minor, self.currency)}"',
-        }
+    async def write_and_watch(self, sightings: Sightings) -> None:
+        version = await self.subject.write()
+        since = time.monotonic()
+        seen = await asyncio.gather(*(watch.until(version, since, GIVE_UP_SECONDS) for _, watch in self.watches))
+        sightings.add((page for page, _ in self.watches), seen)
 
 
-async def run(data_dir: Path, console: Console) -> dict[str, Any]:
-    """Keys: writes, p50_ms, p99_ms, max_ms, missed (pages that did not change within 5 s), workers, pages."""
+async def run(
+    data_dir: Path, console: Console, *, writes: int = WRITES, pages: int = PAGES_EACH, rate: float = WRITES_PER_SECOND
+) -> dict[str, Any]:
+    """`pages`: kinds watched in each shop; `rate`: writes a second. A write that would be the fourth at once waits.
+
+    Keys: writes, p50_ms, p99_ms, max_ms, missed (sightings that took longer than ten seconds), fresh_within; the like
+    by page, by variant and for the last sighting of each write; meter: what the edges' own histogram says.
+    """
     ready = read_ready(data_dir)
-    limits = httpx.Limits(max_connections=100)
-    async with httpx.AsyncClient(timeout=10, limits=limits) as client:
-        subject = await choose_subject(client, ready)
-        delays: list[float | None] = []
-        for step in track(range(1, WRITES + 1), "writing prices", console=console, transient=True):
-            delays += await one_write(client, ready, subject, subject.price_minor + step)
-        await set_price(client, ready, subject, subject.price_minor)
-    return summary(delays, len(ready.edge_workers))
-
-
-def summary(delays: list[float | None], workers: int) -> dict[str, Any]:
-    seen = sorted(delay * 1000 for delay in delays if delay is not None)
-    share: Callable[[float], float] = lambda limit_ms: sum(delay <= limit_ms for delay in seen) / len(delays)  # noqa: E731
+    async with AsyncExitStack() as opened:
+        console.print(f"making {SHOPS} shops")
+        made = await opened.enter_async_context(subjects(ready, SHOPS))
+        watched = [_watched(ready, subject, kinds, opened) for subject, kinds in zip(made, _kinds(pages), strict=True)]
+        for each in watched:
+            await each.write_and_watch(Sightings())
+        before = await read_meter(ready)
+        began = time.monotonic()
+        sightings = await _write_all(watched, writes, rate, console)
+        seconds = time.monotonic() - began
+        meter = (await read_meter(ready)).since(before)
     return {
-        "writes": WRITES,
-        "workers": workers,
-        "sightings": len(delays),
-        "p50_ms": round(statistics.median(seen), 1),
-        "p99_ms": round(seen[min(len(seen) - 1, int(len(seen) * 0.99))], 1),
-        "max_ms": round(seen[-1], 1),
-        "missed": len(delays) - len(seen),
-        "fresh_within": {f"{limit}s": round(share(limit * 1000), 4) for limit in (0.25, 1, 2, 5)},
+        "writes": writes,
+        **summary(sightings.of()),
+        "last_of_a_write": summary(sightings.slowest),
+        "by_page": {page: summary(sightings.of(page=page)) for page in PAGES},
+        "by_variant": {variant: summary(sightings.of(variant=variant)) for variant in VARIANTS},
+        "meter": meter.as_dict(),
+        "workers": len(ready.edge_workers),
+        "sightings": len(sightings.of()),
+        "poll_period_ms": _poll_period_ms([watch for each in watched for _, watch in each.watches]),
+        "seconds": round(seconds, 1),
+        "writes_per_s": round(writes / seconds, 1),
     }
 
 
-async def choose_subject(client: httpx.AsyncClient, ready: Ready) -> Subject:
-    """The first product of the first demo shop that has a collection."""
-    for store in ready.stores:
-        collections = (await _shop_json(client, ready, store, "/collections.json"))["collections"]
-        for collection in collections:
-            path = f"/collections/{collection['handle']}"
-            feed = await _shop_json(client, ready, store, f"{path}/products.json")
-            single = [product for product in feed["products"] if len(product["variants"]) == 1]
-            if single:
-                return await _subject(client, ready, store, path, single[0])
-    raise StandaloneError("No shop here has a collection with a product of one variant; start with the demo shops.")
+def _kinds(pages_each: int) -> list[list[str]]:
+    """For each shop the kinds of pages it is watched on: each kind in as many shops."""
+    kinds = list(PAGES)
+    return [[kinds[(shop + step) % len(kinds)] for step in range(min(pages_each, len(kinds)))] for shop in range(SHOPS)]
 
 
-async def _subject(
-    client: httpx.AsyncClient, ready: Ready, store: StoreAccess, path: str, product: dict[str, Any]
-) -> Subject:
-    shop = (await _admin(client, ready, store, "GET", "shop.json"))["shop"]
-    js = await _shop_json(client, ready, store, f"/products/{product['handle']}.js")
-    return Subject(
-        store=store,
-        variant_id=product["variants"][0]["id"],
-        price_minor=int(js["price"]),
-        currency=shop["currency"],
-        locale=shop["primary_locale"],
-        product_path=f"/products/{product['handle']}",
-        collection_path=path,
-    )
+def _watched(ready: Ready, subject: Subject, kinds: Iterable[str], opened: AsyncExitStack) -> Watched:
+    watches = []
+    for worker in ready.edge_workers:
+        for page in kinds:
+            connection = Connection(worker.url)
+            opened.push_async_callback(connection.close)
+            watches.append((page, Watch(connection, subject.host, PAGES[page], version_in)))
+    return Watched(subject, watches)
 
 
-async def one_write(client: httpx.AsyncClient, ready: Ready, subject: Subject, minor: int) -> list[float | None]:
-    """Seconds until each page of each worker showed the price; None where it never did."""
-    await set_price(client, ready, subject, minor)
-    answered = time.monotonic()
-    waits = [
-        _until_seen(client, worker, subject.store.host, path, text, answered)
-        for worker in ready.edge_workers
-        for path, text in subject.sightings(minor).items()
-    ]
-    return await asyncio.gather(*waits)
+async def _write_all(watched: list[Watched], writes: int, rate: float, console: Console) -> Sightings:
+    """Each shop at its own uneven pace, so that nothing beats in time with the relay."""
+    sightings = Sightings()
+    numbers = iter(range(writes))
+    turns = asyncio.Semaphore(MOST_WRITES_AT_ONCE)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("writing prices", total=writes)
+
+        async def keep_writing(each: Watched) -> None:
+            draw = random.Random(each.subject.store_id)  # noqa: S311
+            for _ in numbers:
+                due = time.monotonic() + draw.uniform(0.5, 1.5) * len(watched) / rate
+                async with turns:
+                    await each.write_and_watch(sightings)
+                progress.advance(task)
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+        await asyncio.gather(*map(keep_writing, watched))
+    return sightings
 
 
-async def _until_seen(
-    client: httpx.AsyncClient, worker: EdgeWorker, host: str, path: str, text: str, since: float
-) -> float | None:
-    while time.monotonic() - since < GIVE_UP_SECONDS:
-        answer = await client.get(worker.url + path, headers={"Host": host})
-        if text in answer.text:
-            return time.monotonic() - since
-        await asyncio.sleep(PAUSE_SECONDS)
-    return None
+def summary(delays: list[float | None]) -> dict[str, Any]:
+    """Percentiles are of what was seen; the shares are of all."""
+    seen = sorted(delay for delay in delays if delay is not None)
+    return {
+        "p50_ms": _ms(_percentile(seen, 0.5)),
+        "p99_ms": _ms(_percentile(seen, 0.99)),
+        "max_ms": _ms(_percentile(seen, 1.0)),
+        "missed": len(delays) - len(seen),
+        "fresh_within": {
+            f"{limit}s": round(sum(delay <= limit for delay in seen) / max(1, len(delays)), 5)
+            for limit in _LIMITS_SECONDS
+        },
+    }
 
 
-async def set_price(client: httpx.AsyncClient, ready: Ready, subject: Subject, minor: int) -> None:
-    price = to_decimal_text(minor, subject.currency)
-    body = {"variant": {"id": subject.variant_id, "price": price}}
-    await _admin(client, ready, subject.store, "PUT", f"variants/{subject.variant_id}.json", body)
+def _poll_period_ms(watches: list[Watch]) -> float:
+    """From one look at a page to the next, on average: what the figures may be too long by."""
+    return _ms(sum(watch.polling_seconds for watch in watches) / max(1, sum(watch.polls for watch in watches)))
 
 
-async def _shop_json(client: httpx.AsyncClient, ready: Ready, store: StoreAccess, path: str) -> dict[str, Any]:
-    answer = await client.get(ready.edge_workers[0].url + path, headers={"Host": store.host})
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return found
+def _percentile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
 
 
-async def _admin(
-    client: httpx.AsyncClient, ready: Ready, store: StoreAccess, method: str, path: str, body: Any = None
-) -> dict[str, Any]:
-    url = f"{ready.origin}/admin/api/2024-10/{path}"
-    answer = await client.request(method, url, json=body, headers={"X-Stoa-Access-Token": store.admin_token})
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return found
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
