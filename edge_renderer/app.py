@@ -51,6 +51,7 @@ class Edge:
     metrics: EdgeMetrics
     counters: CacheCounters
     reach: OriginReach
+    fairness: Fairness
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _edge(
     )
     front = Front(shopfront, apologies, metrics, settings.edge_slow_seconds)
     ops = OpsApp(registry, lambda: _health(tiers, hearing))
-    return Edge(front, hit_path, ops, tiers, follower, metrics, tiers.counters, origin.reach)
+    return Edge(front, hit_path, ops, tiers, follower, metrics, tiers.counters, origin.reach, fairness)
 
 
 def _gauges(tiers: Tiers, hearing: Hearing) -> list[Gauge]:

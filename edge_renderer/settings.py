@@ -35,21 +35,21 @@ class EdgeSettings(BaseSettings):
     )
 
     edge_fills: int = Field(32, ge=1, description="Pages made at once by one worker")
-    edge_tenant_fills: int = Field(4, ge=1, description="Pages of one shop made at once by one worker")
+    edge_tenant_fills: int = Field(2, ge=1, description="Pages of one shop made at once by one worker")
     edge_carts: int = Field(32, ge=1, description="Cart requests passed on at once by one worker")
-    edge_tenant_carts: int = Field(4, ge=1, description="Those of one shop")
+    edge_tenant_carts: int = Field(2, ge=1, description="Those of one shop")
     edge_checkouts: int = Field(64, ge=1, description="Checkout requests passed on at once by one worker")
     edge_tenant_checkouts: int = Field(32, ge=1, description="Those of one shop")
     edge_wait_seconds: float = Field(2.0, gt=0, description="Longest wait for a turn of any of these kinds")
     edge_tenant_waiting: int = Field(64, ge=0, description="Requests of one shop that may wait for each kind of turn")
     edge_tenant_fills_per_second: float = Field(
-        100.0, gt=0, description="Pages a worker does not hold that it makes for one shop, in the long run"
+        20.0, gt=0, description="Pages a worker does not hold that it makes for one shop, in the long run"
     )
-    edge_tenant_fills_burst: int = Field(400, ge=4, description="Those it makes at a go after a pause")
+    edge_tenant_fills_burst: int = Field(200, ge=4, description="Those it makes at a go after a pause")
     edge_tenant_passes_per_second: float = Field(
-        100.0, gt=0, description="Cart and checkout requests a worker passes on for one shop, in the long run"
+        20.0, gt=0, description="Cart and checkout requests a worker passes on for one shop, in the long run"
     )
-    edge_tenant_passes_burst: int = Field(1000, ge=4, description="Those it passes on at a go after a pause")
+    edge_tenant_passes_burst: int = Field(100, ge=4, description="Those it passes on at a go after a pause")
     edge_late_seconds: float = Field(
         0.02, gt=0, description="Lateness of the event loop from which the dearest shops' misses and carts are refused"
     )

@@ -16,6 +16,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httptools
@@ -253,13 +254,19 @@ async def open_loop(
 
 
 async def open_loop_apart(
-    cores: set[int], address: Address, requests: Iterable[Request], rate_per_s: float, seconds: float, connections: int
+    cores: set[int],
+    address: Address,
+    requests: Iterable[Request],
+    rate_per_s: float,
+    seconds: float,
+    connections: int,
+    niceness: int = 0,
 ) -> Report:
     """The same in a process of its own on these cores, which neither waits for nor delays whoever calls; `requests`
-    must be picklable."""
+    must be picklable. A nice one takes only what the servers on its core leave."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
-    arguments = (theirs, cores, address, requests, rate_per_s, seconds, connections)
+    arguments = (theirs, cores, niceness, address, requests, rate_per_s, seconds, connections)
     process = context.Process(target=_apart, args=arguments, daemon=True)
     process.start()
     theirs.close()
@@ -271,9 +278,19 @@ async def open_loop_apart(
     return report
 
 
-def _apart(answer_to: Any, cores: set[int], *arguments: Any) -> None:
+def _apart(answer_to: Any, cores: set[int], niceness: int, *arguments: Any) -> None:
     os.sched_setaffinity(0, cores)
+    if niceness:
+        _be_nice(niceness)
     gc.disable()  # a collection here would look like a slow server
     # select() sleeps to the microsecond where epoll rounds up to the millisecond.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
         answer_to.send(runner.run(open_loop(*arguments)))
+
+
+def _be_nice(niceness: int) -> None:
+    """Linux weighs sessions against each other before it looks at niceness within one, where autogroups are on."""
+    os.setsid()
+    os.nice(niceness)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")

@@ -1,0 +1,126 @@
+"""One shop's rush at an edge: beyond its budget it gets 429, hits are never refused, the other shop notices nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from edge_renderer.shedding import TICK_SECONDS
+from tests.fixtures.edges import BOWL, TEA, Worker, worker
+from tests.fixtures.made_up_shops import ACORN_ID, BIRCH_ID
+from tests.fixtures.scripted_origin import ScriptedOrigin, scripted_origin
+
+LATE_SECONDS = 10 * TICK_SECONDS
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[ScriptedOrigin]:
+    async with scripted_origin() as made:
+        yield made
+
+
+@pytest.fixture
+async def edge(origin: ScriptedOrigin) -> AsyncIterator[Worker]:
+    """Eight new pages and eight carts at a go, then two a second of each; a quarter is for what matters more."""
+    limits = {"edge_tenant_fills_burst": 8, "edge_tenant_passes_burst": 8}
+    rates = {"edge_tenant_fills_per_second": 2, "edge_tenant_passes_per_second": 2}
+    async with worker(origin, **limits, **rates) as made:
+        for name, page in (("acorn", BOWL), ("birch", TEA)):
+            assert (await made.at(name).get(page)).status_code == 200
+        yield made
+
+
+def refused(edge: Worker, why: str) -> float:
+    return float(edge.edge.metrics.refused.labels(why)._value.get())
+
+
+async def searches(edge: Worker, name: str, times: int, word: str = "bowl") -> list[int]:
+    """Statuses of searches that nobody has asked for before."""
+    return [(await edge.at(name).get(f"/search?q={word}+{number}")).status_code for number in range(times)]
+
+
+async def carts(edge: Worker, name: str, times: int) -> list[int]:
+    return [(await edge.at(name).post("/cart/add.js", json={"id": 1})).status_code for _ in range(times)]
+
+
+async def test_beyond_its_budget_of_new_pages_a_shop_is_told_to_wait_and_the_other_is_not(
+    edge: Worker, origin: ScriptedOrigin
+) -> None:
+    assert (await searches(edge, "acorn", 20)).count(429) == 15  # six, and the page that is held took one
+    assert refused(edge, "fill_budget") == 15
+    assert await searches(edge, "birch", 5) == [200] * 5
+    answer = await edge.at("acorn").get("/search?q=once+more")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    assert "Acorn Pottery" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    edge.clock.now += 1
+    assert await searches(edge, "acorn", 3, word="later") == [200, 200, 429]
+
+
+async def test_a_refusal_asks_nobody_anything(edge: Worker, origin: ScriptedOrigin) -> None:
+    await searches(edge, "acorn", 10)
+    asked = sum(origin.asked.values())
+    assert await searches(edge, "acorn", 10, word="flood") == [429] * 10
+    assert sum(origin.asked.values()) == asked
+
+
+async def test_hits_are_never_refused(edge: Worker) -> None:
+    await searches(edge, "acorn", 50)
+    await carts(edge, "acorn", 50)
+    for _ in range(50):
+        assert (await edge.at("acorn").get(BOWL)).status_code == 200
+
+
+async def test_what_is_held_is_checked_though_the_budget_is_spent(edge: Worker, origin: ScriptedOrigin) -> None:
+    """This edge has no lease: the origin's word for a page is good for a second."""
+    edge.clock.now += 2
+    await searches(edge, "acorn", 50)
+    asked = origin.asked_for("target=" + BOWL.replace("/", "%2F"))
+    assert (await edge.at("acorn").get(BOWL)).status_code == 200
+    assert origin.asked_for("target=" + BOWL.replace("/", "%2F")) == asked + 1
+
+
+async def test_carts_leave_a_part_of_the_budget_to_checkouts(edge: Worker) -> None:
+    assert await carts(edge, "acorn", 10) == [200] * 6 + [429] * 4
+    checkouts = [
+        (await edge.at("acorn").post("/checkout", data={"email": "a@example.com"})).status_code for _ in range(3)
+    ]
+    assert checkouts == [200, 200, 429]
+    assert await carts(edge, "birch", 6) == [200] * 6
+    script = await edge.at("acorn").post("/cart/add.js", json={"id": 1})
+    assert script.headers["content-type"] == "application/problem+json"
+    assert script.json()["status"] == 429
+
+
+async def test_while_the_loop_is_late_the_dearest_shop_is_refused_and_the_small_one_is_not(
+    origin: ScriptedOrigin,
+) -> None:
+    async with worker(origin) as edge:
+        await edge.at("acorn").get(BOWL)
+        await edge.at("birch").get(TEA)
+        fairness = edge.edge.fairness
+        fairness.costs.add(ACORN_ID, 5.0)
+        for _ in range(10):
+            fairness.shedder.judge(LATE_SECONDS)
+        assert set(await searches(edge, "acorn", 5)) == {503}
+        assert set(await carts(edge, "acorn", 5)) == {503}
+        assert refused(edge, "late") == 10
+        assert (await edge.at("acorn").get(BOWL)).status_code == 200
+        assert (await edge.at("acorn").post("/checkout", data={})).status_code == 200
+        assert await searches(edge, "birch", 5) == [200] * 5
+        assert fairness.costs.by_shop[BIRCH_ID] > 0
+
+
+async def test_of_those_who_wait_only_so_many_may(origin: ScriptedOrigin) -> None:
+    async with worker(origin, edge_tenant_carts=1, edge_tenant_waiting=2) as edge:
+        await edge.at("acorn").get("/robots.txt")
+        hold = origin.hold("/cart/add.js")
+        asking = {asyncio.create_task(carts(edge, "acorn", 1)) for _ in range(5)}
+        refusals: list[int] = []
+        while len(refusals) < 2:
+            done, asking = await asyncio.wait(asking, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+            refusals += [status for task in done for status in task.result()]
+        assert (refusals, refused(edge, "shop_turns")) == ([429, 429], 2)
+        assert (await edge.at("birch").get("/collections/table")).status_code == 200
+        hold.release()
+        assert await asyncio.gather(*asking) == [[200]] * 3
