@@ -19,9 +19,12 @@ def arena(platform: RunningPlatform) -> Iterator[Arena]:
             new = platform.create_store(f"{name}-attacked", "--currency=EUR")
             shops[name] = Merchant(platform, client, new["store"]["host"], new["admin_token"])
             furnish(shops[name], name)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         for _ in settled(shops):
-            assert time.monotonic() < deadline, "the shops are not to be seen"
+            seen = {
+                name: [page.status_code for page in shop.everywhere("/pages/about")] for name, shop in shops.items()
+            }
+            assert time.monotonic() < deadline, f"the shops are not to be seen: {seen}"
             time.sleep(0.05)
         ports = tuple(port_of(worker.url) for worker in platform.ready.edge_workers)
         made = Arena(platform, shops["acorn"], shops["birch"], ports)
