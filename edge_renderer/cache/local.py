@@ -17,6 +17,8 @@ from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry
 from edge_renderer.cache.sieve import Node, Sieve
+from edge_renderer.cache.tag_index import TagIndex
+from edge_renderer.cache.weight import weight
 
 STALE_SECONDS = 1.0
 """How long after a purge its old page may still be served while the new one is made."""
@@ -43,7 +45,7 @@ class Held:
 
     def __init__(self, entry: Entry, now: float) -> None:
         self.entry = entry
-        self.size_bytes = entry.size_bytes
+        self.size_bytes = weight(entry)
         self.expires_at = now + entry.lifetime_ms / 1000
         self.is_fresh = False
         self.stale_until: float | None = None
@@ -106,7 +108,7 @@ class LocalCache:
         self._most_missing = most_missing
         self._counters = counters
         self._held: dict[str, Held] = {}
-        self._by_tag: dict[str, set[Held]] = {}
+        self._by_tag: TagIndex[Held] = TagIndex()
         self._sieve: Sieve[Held] = Sieve()
         self._shares: dict[StoreId | None, _Share] = {}
         self._open: set[OpenFill] = set()
@@ -114,6 +116,9 @@ class LocalCache:
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def __iter__(self) -> Iterator[Held]:
+        return iter(self._held.values())
 
     def get(self, key: str, now: float) -> Held | None:
         held = self._held.get(key)
@@ -182,7 +187,7 @@ class LocalCache:
         for fill in self._open:
             fill.note(tags, position, heard_at)
         for tag in tags:
-            for held in self._by_tag.get(tag, ()):
+            for held in self._by_tag.carriers(tag):
                 if _is_news(position, held.entry):
                     self._counters.purged_entries += held.is_fresh
                     self._make_stale(held, heard_at)
@@ -211,7 +216,7 @@ class LocalCache:
         if entry.status == 404:
             share.missing[entry.key] = None
         for tag in entry.tags:
-            self._by_tag.setdefault(tag, set()).add(held)
+            self._by_tag.add(tag, held)
 
     def _remove(self, held: Held) -> None:
         entry = held.entry
@@ -231,10 +236,7 @@ class LocalCache:
         if not share.held_bytes:
             del self._shares[entry.store_id]
         for tag in entry.tags:
-            carriers = self._by_tag[tag]
-            carriers.discard(held)
-            if not carriers:
-                del self._by_tag[tag]
+            self._by_tag.discard(tag, held)
 
     def _make_room(self, held: Held, more_bytes: int) -> None:
         share = self._shares.get(held.entry.store_id)

@@ -9,6 +9,7 @@ from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry, build_entry
 from edge_renderer.cache.local import STALE_SECONDS, Held, LocalCache
+from edge_renderer.cache.weight import weight
 from tests.fixtures.bus import ACORN, ACORN_PRODUCT, ACORN_SHOP, BIRCH, BIRCH_PRODUCT
 
 NOW = 1000.0
@@ -161,7 +162,7 @@ def test_a_replaced_or_dropped_entry_is_not_fresh_for_those_who_remember_it() ->
 
 
 def test_the_visited_stay_and_the_unvisited_go() -> None:
-    size = page("x").size_bytes
+    size = weight(page("x"))
     local = cache(max_bytes=3 * size)
     for key in "abc":
         keep(local, page(key))
@@ -171,7 +172,7 @@ def test_the_visited_stay_and_the_unvisited_go() -> None:
 
 
 def test_a_flood_of_one_shops_pages_evicts_only_that_shops() -> None:
-    size = page("x").size_bytes
+    size = weight(page("x"))
     local = cache(max_bytes=20 * size, share_bytes=5 * size)
     birch = [keep(local, page(f"b{n}", BIRCH)) for n in range(5)]
     for number in range(500):
@@ -200,7 +201,7 @@ def test_an_entry_larger_than_a_share_is_answered_but_not_kept() -> None:
 
 
 def test_what_is_hung_on_an_entry_counts_and_pushes_out_others_but_never_itself() -> None:
-    size = page("x").size_bytes
+    size = weight(page("x"))
     local = cache(max_bytes=6 * size, share_bytes=3 * size)
     birch = keep(local, page("b", BIRCH))
     first, second, third = (keep(local, page(key)) for key in "cde")
@@ -215,7 +216,7 @@ def test_what_is_hung_on_an_entry_counts_and_pushes_out_others_but_never_itself(
 
 
 def test_nothing_is_hung_on_an_entry_that_is_gone_or_would_be_over_its_share() -> None:
-    size = page("x").size_bytes
+    size = weight(page("x"))
     local = cache(max_bytes=6 * size, share_bytes=3 * size)
     held = keep(local, page("a"))
     assert not local.grow(held, 2 * size + 1)
@@ -280,7 +281,7 @@ def test_whatever_happens_the_limits_hold_and_no_purged_page_is_fresh(history: l
             assert sum(of_store) <= 9_000
     for key in KEYS:
         local.drop(key)
-    assert (local.held_bytes, local._by_tag, local._shares) == (0, {}, {})
+    assert (local.held_bytes, len(local._by_tag), local._shares) == (0, 0, {})
     assert local._sieve.next_to_go() is None
 
 
