@@ -1,0 +1,85 @@
+"""The events as a Hypothesis state machine, run until so many steps are done. A step is one event or one read.
+
+The seed decides everything: the same seed and number of steps is the same run.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from tests.model.events import EVENTS, happen
+from tests.model.fleet import Fleet, simulated_neighbours
+
+EVENTS_A_STORY, STORIES_A_ROUND = 100, 20
+_LUCK = st.integers(0, 2**16 - 1)
+
+
+@dataclass(slots=True)
+class Tally:
+    events: int = 0
+    reads: int = 0
+    stories: int = 0
+    virtual_seconds: float = 0.0
+
+    @property
+    def steps(self) -> int:
+        return self.events + self.reads
+
+
+def run(steps: int, first_seed: int, phases: Sequence[Phase] = (Phase.generate, Phase.shrink)) -> Tally:
+    """Raises what the first failing story raises, with the shortest story that Hypothesis finds for it."""
+    tally = Tally()
+    with simulated_neighbours():
+        for number in count(first_seed):
+            if tally.steps >= steps:
+                return tally
+            try:
+                _round(number, tally, phases)
+            except BaseException as error:
+                error.add_note(f"this was seed {number}: pytest tests/model -k shows --model-seed={number}")
+                raise
+    raise AssertionError("unreachable")
+
+
+def _round(number: int, tally: Tally, phases: Sequence[Phase]) -> None:
+    machine = seed(number)(_machine(tally))
+    how = settings(
+        max_examples=STORIES_A_ROUND,
+        stateful_step_count=EVENTS_A_STORY,
+        phases=phases,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(machine, settings=how)
+
+
+def _machine(tally: Tally) -> type[RuleBasedStateMachine]:
+    class Story(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fleet = Fleet(seed=0)
+
+        def teardown(self) -> None:
+            self.fleet.end()
+            tally.reads += self.fleet.reads
+            tally.stories += 1
+            tally.virtual_seconds += self.fleet.loop.now
+
+    for event in EVENTS:
+        setattr(Story, event.__name__, rule(luck=_LUCK)(_rule(event, tally)))
+    return Story
+
+
+def _rule(event: Callable[[Fleet], None], tally: Tally) -> Callable[..., None]:
+    def happens(self: Any, luck: int) -> None:
+        tally.events += 1
+        happen(self.fleet, event, luck)
+
+    happens.__name__ = event.__name__
+    return happens
