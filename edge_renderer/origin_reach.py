@@ -11,7 +11,7 @@ import structlog
 
 log = structlog.get_logger()
 
-PATIENCE_SECONDS = 0.25
+PATIENCE_SECONDS = 1.0
 """For the first look's answer, before the origin counts as away. Later looks may take as long as any question may."""
 
 
