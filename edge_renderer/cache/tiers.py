@@ -40,8 +40,8 @@ log = structlog.get_logger()
 WORD_SECONDS = 1.0
 """How long the origin's word that an entry is true is good, and how long its silence is not disturbed again."""
 MOST_ROUNDS = 3
-LOCK_POLLS = 25
-LOCK_POLL_SECONDS = 0.02
+LOCK_POLLS = 100
+LOCK_POLL_SECONDS = 0.005
 MOST_WRITES_UNDER_WAY = 256
 LARGE_BODY_BYTES = 128 * 1024
 
@@ -218,13 +218,14 @@ class Tiers:
         for _ in range(LOCK_POLLS):
             await asyncio.sleep(LOCK_POLL_SECONDS)
             token = await self._shared.try_lock(making.key)
-            # Looked up after the lock: its last holder stored its page before letting go.
+            if token is None:
+                continue
+            # Looked up only now: the lock's last holder stored its page before letting go.
             answer = await self._from_shared(making, await self._shared.get(making.key, making.store_id))
-            if answer is not None:
-                self._later(self._shared.unlock(making.key, token or ""))
-                return answer, ""
-            if token is not None:
+            if answer is None:
                 return None, token
+            self._later(self._shared.unlock(making.key, token))
+            return answer, ""
         return None, ""
 
     async def _from_origin(self, making: _Making, previous: Entry | None, token: str) -> Answer:
