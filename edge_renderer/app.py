@@ -16,6 +16,7 @@ from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.local import LocalCache
 from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.tiers import Tiers
+from edge_renderer.errand import Errand
 from edge_renderer.fairness import Fairness, fairness_of
 from edge_renderer.front import Front
 from edge_renderer.heads import Heads
@@ -178,6 +179,7 @@ def _edge(
         Passthrough(session, fairness.checkouts, metrics, settings),
         apologies,
         hit_path,
+        lambda target: Errand(target, follower, hearing.clock),
         fairness.admission,
         fairness.costs,
         settings.edge_cdn_seconds,

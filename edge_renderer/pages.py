@@ -5,6 +5,7 @@ tiers' business.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from contracts.tenant import StoreId, Tenant
 from edge_renderer.answer import HeaderLine
 from edge_renderer.cache.entry import Entry
 from edge_renderer.cache.made import Built, NotModified
+from edge_renderer.errand import Errand
 from edge_renderer.errors import PageFailed
 from edge_renderer.metrics import EdgeMetrics
 from edge_renderer.render import Rendered, Renderer, RenderError
@@ -43,8 +45,15 @@ class PageMaker:
         self._metrics = metrics
         self._settings = settings
 
-    async def page(self, tenant: Tenant, page: Page, previous: Entry | None) -> Built | NotModified:
+    async def page(
+        self, tenant: Tenant, page: Page, errand: Errand | None, previous: Entry | None
+    ) -> Built | NotModified:
         """Raises Overloaded, OriginUnavailable, or PageFailed when no page can be made of what came."""
+        carried = errand.take(tenant.store_id) if errand is not None and previous is None else None
+        if carried is not None:
+            with self._metrics.fill_seconds.time():
+                made = self._built(self.render(tenant, page, carried.fetched.snapshot), carried.fetched)
+            return replace(made, made_from=carried.position)
         return await self._made(tenant, page, partial(self._origin.snapshot, tenant.store_id, page), previous)
 
     async def missing(self, tenant: Tenant, previous: Entry | None) -> Built | NotModified:

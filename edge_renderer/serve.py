@@ -1,5 +1,6 @@
 """The whole read path on one screen: request -> tenant -> route -> cached entry -> answer."""
 
+from collections.abc import Callable
 from functools import partial
 
 from structlog.contextvars import bind_contextvars
@@ -14,6 +15,7 @@ from edge_renderer.cache.made import Answer as Found
 from edge_renderer.cache.made import Fill, Source
 from edge_renderer.cache.tiers import Tiers
 from edge_renderer.costs import Costs
+from edge_renderer.errand import Errand
 from edge_renderer.errors import BadRequest, OriginUnavailable, Overloaded, PageFailed
 from edge_renderer.hit_path import HitPath
 from edge_renderer.pages import PageMaker
@@ -36,6 +38,7 @@ class Shopfront:
         checkouts: Passthrough,
         apologies: Apologies,
         hit_path: HitPath,
+        errand: Callable[[str], Errand],
         admission: Admission,
         costs: Costs,
         cdn_seconds: int,
@@ -48,6 +51,7 @@ class Shopfront:
         self._checkouts = checkouts
         self._apologies = apologies
         self._hit_path = hit_path
+        self._errand = errand
         self._admission = admission
         self._costs = costs
         self._cdn_seconds = cdn_seconds
@@ -55,17 +59,18 @@ class Shopfront:
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Raises BadTarget and BadRequest; OriginUnavailable or Overloaded if it cannot be known whose host it is."""
         bind_contextvars(request_id=request_id)  # also for what is logged of a page that this request has made
-        tenant = await self._tenants.for_host(request.host)
+        errand = self._errand(request.target)
+        tenant = await self._tenants.for_host(request.host, errand)
         if tenant is None:
             return self._apologies.unknown_host(request)
         if tenant.status is not StoreStatus.ACTIVE:
             return self._apologies.closed(tenant, request)
         try:
-            return await self._routed(tenant, request, request_id)
+            return await self._routed(tenant, request, request_id, errand)
         except (OriginUnavailable, Overloaded, PageFailed) as error:
             return self._apologies.unavailable(tenant, request, request_id, error)
 
-    async def _routed(self, tenant: Tenant, request: Request, request_id: str) -> Answer:
+    async def _routed(self, tenant: Tenant, request: Request, request_id: str, errand: Errand) -> Answer:
         found = route(request.target)
         if isinstance(found, Passed) or (isinstance(found, CartPage) and request.method == "POST"):
             if request.method not in METHODS:
@@ -77,7 +82,7 @@ class Shopfront:
             raise BadRequest("A page is asked for without a body.")
         match found:
             case Page():
-                return await self._page(tenant, request, found)
+                return await self._page(tenant, request, found, errand)
             case Redirect(location):
                 return moved(location, self._cdn_seconds, [shop_tag(tenant.store_id)])
             case CartPage():
@@ -91,8 +96,8 @@ class Shopfront:
             case _:
                 raise AssertionError(f"no answer for {found!r}")
 
-    async def _page(self, tenant: Tenant, request: Request, page: Page) -> Answer:
-        make = partial(self._pages.page, tenant, page)
+    async def _page(self, tenant: Tenant, request: Request, page: Page, errand: Errand) -> Answer:
+        make = partial(self._pages.page, tenant, page, errand)
         return await self._kept(tenant, request, page_key(tenant, page), make)
 
     async def _missing(self, tenant: Tenant, request: Request) -> Answer:

@@ -1,4 +1,8 @@
-"""Whose host it is: the tenants' records, kept in the tiers like pages and purged by the host's own tag."""
+"""Whose host it is: the tenants' records, kept in the tiers like pages and purged by the host's own tag.
+
+The request for a host that is in no cache names the page as well, whose snapshot then comes along: for a small shop,
+which is met once every few minutes, a second request would be most of what a page costs.
+"""
 
 from functools import partial
 
@@ -10,6 +14,7 @@ from edge_renderer.cache.entry import Entry
 from edge_renderer.cache.local import Held
 from edge_renderer.cache.made import Built, NotModified
 from edge_renderer.cache.tiers import Tiers
+from edge_renderer.errand import Errand
 from edge_renderer.errors import OriginUnavailable
 from edge_renderer.snapshots import OriginClient
 from edge_renderer.turns import Turns
@@ -25,11 +30,13 @@ class Tenants:
         self._unknown_ms = unknown_ms
         self._decoded: dict[str, tuple[Entry, Tenant | None]] = {}
 
-    async def for_host(self, host: str | None) -> Tenant | None:
-        """None: no shop has this host. Raises OriginUnavailable or Overloaded if that cannot be known now."""
+    async def for_host(self, host: str | None, errand: Errand | None = None) -> Tenant | None:
+        """None: no shop has this host. Raises OriginUnavailable or Overloaded if that cannot be known now.
+
+        `errand`: what to bring along if the origin has to be asked."""
         if host is None:
             return None
-        found = await self._tiers.get(host_key(host), None, partial(self._ask, host))
+        found = await self._tiers.get(host_key(host), None, partial(self._ask, host, errand))
         entry = found.entry
         kept = self._decoded.get(host)
         if kept is not None and kept[0] is entry:
@@ -44,10 +51,10 @@ class Tenants:
         """The record of a host that was just asked for, as it is held in memory."""
         return self._tiers.held(host_key(host))
 
-    async def _ask(self, host: str, previous: Entry | None) -> Built | NotModified:
+    async def _ask(self, host: str, errand: Errand | None, previous: Entry | None) -> Built | NotModified:
         """That a host is nobody's is a record too, of the same tag: a new shop purges it."""
         async with self._turns.turn(None):
-            answer = await self._origin.host(host)
+            answer = await (errand.run(self._origin, host) if errand is not None else self._origin.host(host))
         record = answer.tenant.encode() if answer.tenant else None
         lifetime_ms = None if answer.tenant else self._unknown_ms
         return Built(200, (), msgpack.packb(record), answer.tags, lifetime_ms=lifetime_ms)

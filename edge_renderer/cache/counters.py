@@ -10,6 +10,7 @@ class CacheCounters:
     hits_local: int = 0
     hits_shared: int = 0
     fills: int = 0
+    compress_seconds: float = 0.0
     revalidated: int = 0
     coalesced: int = 0
     stale_served: int = 0

@@ -13,6 +13,7 @@ fill    note the position, then read anything
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
@@ -272,10 +273,13 @@ class Tiers:
             snapshot_etag=made.snapshot_etag,
             lifetime_ms=lifetime_ms if made.lifetime_ms is None else min(lifetime_ms, made.lifetime_ms),
         )
+        began = time.perf_counter()
         try:
             return build() if len(made.body) < LARGE_BODY_BYTES else await asyncio.to_thread(build)
         except EntryError as error:
             raise PageFailed(f"what was made cannot be an answer: {error}") from error
+        finally:
+            self.counters.compress_seconds += time.perf_counter() - began
 
     def _keep(self, making: _Making, entry: Entry, state: Standing) -> Answer:
         now = self._clock()
