@@ -87,10 +87,15 @@ class _Head:
     def __init__(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
+        self._is_kept_alive = False
         self._completed = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Asked now, for the parser forgets it with the message."""
+        self._is_kept_alive = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
 
     def on_message_complete(self) -> None:
         self._completed += 1
@@ -100,14 +105,14 @@ class _Head:
             self._parser.feed_data(request)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return False
-        return self._completed == 1 and self._parser.get_http_version() == "1.1"
+        return self._completed == 1
 
     def meaning(self, block: bytes) -> Meaning:
         """`block`: what is left of the headers. A condition that is still in it is not written as it usually is."""
         names = [name for name, _ in self._headers]
         hosts = [value for name, value in self._headers if name == b"host"]
         host = normalise_host(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
-        is_plain = host is not None and self._parser.should_keep_alive() and _NOT_PLAIN.isdisjoint(names)
+        is_plain = host is not None and self._is_kept_alive and _NOT_PLAIN.isdisjoint(names)
         if host is None or not is_plain or b"if-none-match" in block.lower():
             return _SOMETHING_ELSE
         taken = b", ".join(value for name, value in self._headers if name == b"accept-encoding")

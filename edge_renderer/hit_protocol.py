@@ -20,7 +20,7 @@ class HitProtocol(BoundedProtocol):
         self._hits_when_set = 0
 
     def data_received(self, data: bytes) -> None:
-        if self._is_in_head and not self._head_size and (self.cycle is None or self.cycle.response_complete):
+        if self.is_between_requests:
             data = self._answer_hits(data)
         if data:
             super().data_received(data)

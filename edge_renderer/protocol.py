@@ -1,6 +1,8 @@
-"""uvicorn's httptools protocol with the limits it lacks: on the bytes of a request's head and on the time it may take.
+"""uvicorn's httptools protocol with the limits it lacks: on the bytes of a request's head, on the time it may take, and
+on how long a client may leave its answer unread.
 
-It also refuses what names two hosts: a target in absolute form whose host is not the Host header's.
+It also refuses what somebody in front may have read otherwise: a target that names another host than the Host header,
+framing that is not one plain `chunked` or a length, versions that are not ours.
 """
 
 import asyncio
@@ -9,7 +11,11 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_ANSWER = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_ANSWER = b"HTTP/1.1 %s\r\ncontent-length: 0\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+_BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+    b"cache-control: no-store\r\nconnection: close\r\n\r\n%s"
+)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -23,6 +29,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head_size = 0
         self._is_in_head = True
+        self._has_begun = False
+        """A message is under way in the parser, if only by its first byte."""
+        self._has_left_http = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
 
@@ -45,23 +54,52 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse(b"431 Request Header Fields Too Large")
                 return
         super().data_received(data)
+        if self._has_begun and self._is_in_head and not self._head_size:  # behind the end of the one before
+            end = data.rfind(b"\r\n\r\n")
+            self._head_size = len(data) - end - 4 if end >= 0 else 1
+            self._start_head_timer()
+
+    @property
+    def is_between_requests(self) -> bool:
+        """Nothing of a next request has been read, and nobody is answering one."""
+        is_quiet = not self._has_begun and not self._head_size and not self._has_left_http
+        return is_quiet and (self.cycle is None or self.cycle.response_complete)
 
     def _ends_head(self, data: bytes) -> bool:
         """A head within the limit may arrive together with the start of its body."""
         end = data.find(b"\r\n\r\n")
         return end >= 0 and self._head_size - len(data) + end <= self.head_bytes
 
+    def on_message_begin(self) -> None:
+        self._has_begun = True
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         self._stop_head_timer()
+        self._has_left_http = self.parser.should_upgrade()
+        if not self._is_plainly_framed():
+            raise ValueError("the framing can be read in two ways")
         if not self.url.startswith(b"/") and not self._names_one_host():
             raise ValueError("the target names another host than the Host header")  # the parser answers 400
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._is_in_head = True
+        self._has_begun = False
         self._head_size = 0
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """As uvicorn does, and says that nobody is to store it."""
+        self.transport.write(_BAD_REQUEST % (len(msg), msg.encode("ascii")))
+        self.transport.close()
+
+    def _is_plainly_framed(self) -> bool:
+        """RFC 9112, 6.1: other codings, several lines, or any of it with HTTP/1.0 are how requests are smuggled."""
+        version = self.parser.get_http_version()
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        return not codings if version == "1.0" else version == "1.1" and codings in ([], [b"chunked"])
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is answered; that it reads at all is looked at from now on."""
