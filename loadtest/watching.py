@@ -42,6 +42,10 @@ class Connection:
         self._address = urlsplit(url)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        return self._streams is None or self._streams[0].at_eof()
+
     async def close(self) -> None:
         streams, self._streams = self._streams, None
         if streams is not None:
@@ -63,7 +67,7 @@ class Connection:
         return Reply(status, fields.get(b"etag", b""), decode(body) if decode else body)
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._streams is None or self._streams[0].at_eof():
+        if self._streams is None or self.is_closed:
             await self.close()
             host, port = self._address.hostname, self._address.port
             self._streams = await asyncio.open_connection(host, port, limit=_MOST_HEAD_BYTES)
