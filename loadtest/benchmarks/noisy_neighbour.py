@@ -31,7 +31,7 @@ ROUND_SECONDS = 18.0
 STEADY_PER_S = 20.0
 TIMES = 100
 CONNECTIONS, SALE_CONNECTIONS = 16, 128
-SALE_NICENESS = 10
+SALE_NICENESS = 5
 """The sale's shoppers would be on other machines: what making up their requests costs is not to slow the origin."""
 EDGE_CORE, OTHER_CORE = 0, 1
 HEADERS = (
