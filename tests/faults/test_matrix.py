@@ -1,7 +1,7 @@
 """The fault matrix: whatever breaks between edge, caches, bus, relay, origin and database, shoppers are served, what
 they see is at most 5 seconds old or marked, and all is well within 5 seconds after it is mended.
 
-`STOA_FAULTS=all pytest -s tests/faults/test_matrix.py` prints what each cell has seen; docs/faults.md keeps such a table.
+`STOA_FAULTS=all pytest -s tests/faults/test_matrix.py` prints what each cell has seen.
 """
 
 import os
