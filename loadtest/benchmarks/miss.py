@@ -36,8 +36,8 @@ HEADERS = (
     "Accept-Language: en-US,en;q=0.5",
     "Accept-Encoding: gzip, deflate, br, zstd",
 )
-STATISTICS_SECONDS = 1.5
-"""PostgreSQL's sessions report what they did about once a second."""
+STATISTICS_SECONDS = 11.0
+"""PostgreSQL's sessions report what they did once a second while busy, and within ten once they are idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,7 @@ async def _measured(ready: Ready, address: Address, busy: Half, calm: Half, cons
     known_rate, known_failed = await _saturated(address, busy.known)
     console.print(f"at half of it: {cold_rate / 2:.0f}/s, {known_rate / 2:.0f}/s")
     cold = await open_loop(address, calm.cold, cold_rate / 2, 600, CONNECTIONS * 4)
-    idle = await _idle_rates(ready)
-    before = await _tally(ready)
+    idle, before = await _idle_rates(ready)
     known = await open_loop(address, calm.known, known_rate / 2, 600, CONNECTIONS * 4)
     after = await _tally(ready)
     failed = cold_failed + known_failed + _failed(cold) + _failed(known)
@@ -127,13 +126,13 @@ def _row(rate: float, report: Report) -> dict[str, float]:
     return {"pages_per_s": round(rate, 1), **{name: shown[name] for name in ("p50_ms", "p95_ms", "p99_ms")}}
 
 
-async def _idle_rates(ready: Ready) -> tuple[float, float]:
-    """Transactions and active milliseconds a second while nobody asks for anything: the relay's and the workers'."""
-    before = await _tally(ready)
-    await asyncio.sleep(2)
-    after = await _tally(ready)
+async def _idle_rates(ready: Ready) -> tuple[tuple[float, float], Tally]:
+    """Transactions and active milliseconds a second while nobody asks for anything: the relay's and the workers'; and
+    the tally at the end of that time."""
+    before, after = await _tally(ready), await _tally(ready)
     seconds = after.at - before.at
-    return (after.transactions - before.transactions) / seconds, (after.active_ms - before.active_ms) / seconds
+    rates = (after.transactions - before.transactions) / seconds, (after.active_ms - before.active_ms) / seconds
+    return rates, after
 
 
 async def _tally(ready: Ready) -> Tally:
