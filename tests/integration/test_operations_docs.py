@@ -28,8 +28,8 @@ async def edge_metrics(state_url: str) -> str:
     """Of a worker that has heard the bus: before, it does not know how old its knowledge is."""
     async with scripted_origin() as origin, bus_at(state_url) as bus, worker(origin, state_url=state_url) as edge:
         relay = HandRelay(bus)
-        await relay.drain()
         await edge.has_heard((await relay.drain()).position)
+        await edge.has_heard((await relay.drain()).position)  # where it began to listen was no news
         transport = httpx.ASGITransport(edge.edge.ops)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return (await client.get("/metrics")).text
