@@ -56,7 +56,7 @@ async def hall(state_url: str, cache_url: str) -> AsyncIterator[Hall]:
 
 
 def asked_for_bowl(origin: ScriptedOrigin) -> int:
-    return origin.asked_for("target=" + BOWL.replace("/", "%2F"))
+    return origin.asked_for("snapshot?target=" + BOWL.replace("/", "%2F"))
 
 
 async def test_what_one_edge_has_made_the_other_takes_from_the_cache_server(hall: Hall) -> None:
