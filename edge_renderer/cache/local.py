@@ -200,10 +200,14 @@ class LocalCache:
             held.is_fresh = False
 
     def _make_stale(self, held: Held, heard_at: float) -> None:
+        """Only what was fresh until now may be served a moment longer: 1. the bus loses a change of a page; 2. the page
+        is unproven; 3. another change of it is heard. Since the first it has been untrue, nobody knows how long."""
+        if held.is_fresh:
+            held.stale_until = heard_at + STALE_SECONDS
+        elif held.stale_until is not None:
+            held.stale_until = min(held.stale_until, heard_at + STALE_SECONDS)
         held.is_fresh = False
         held.checked_until = float("-inf")
-        until = heard_at + STALE_SECONDS
-        held.stale_until = until if held.stale_until is None else min(held.stale_until, until)
 
     def _insert(self, held: Held) -> None:
         entry = held.entry

@@ -138,6 +138,17 @@ def test_after_distrust_everything_held_and_everything_being_made_is_unproven() 
     assert keep(local, page("c")).is_fresh
 
 
+def test_what_was_unproven_may_not_be_served_for_a_moment_when_a_change_of_it_is_heard() -> None:
+    """1. The bus loses a change of the page; 2. everything is distrusted; 3. another change of the page is heard."""
+    local = cache()
+    distrusted = keep(local, page("a", ACORN, ACORN_PRODUCT))
+    local.distrust()
+    with local.open_fill() as fill:
+        unproven = local.put(page("b", ACORN, ACORN_PRODUCT), fill, NOW, is_proven=False)
+    local.apply((ACORN_PRODUCT,), at(11), NOW)
+    assert (distrusted.stale_until, unproven.stale_until) == (None, None)
+
+
 def test_an_entry_without_a_position_is_never_fresh() -> None:
     assert not keep(cache(), page("a", position=None)).is_fresh
 
