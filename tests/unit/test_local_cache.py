@@ -183,11 +183,11 @@ def test_the_visited_stay_and_the_unvisited_go() -> None:
 
 
 def test_a_flood_of_one_shops_pages_evicts_only_that_shops() -> None:
-    size = weight(page("x"))
+    size = weight(page("a000"))
     local = cache(max_bytes=20 * size, share_bytes=5 * size)
-    birch = [keep(local, page(f"b{n}", BIRCH)) for n in range(5)]
+    birch = [keep(local, page(f"b{n:03}", BIRCH)) for n in range(5)]
     for number in range(500):
-        keep(local, page(f"a{number}", ACORN))
+        keep(local, page(f"a{number:03}", ACORN))
     assert all(held.is_fresh for held in birch)
     assert local.held_bytes == 10 * size
 
