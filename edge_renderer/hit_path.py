@@ -32,14 +32,32 @@ class HitCounters:
     body_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class Variant:
-    """One encoding of a page: its answers from behind the Date on, and the ETag that turns 200 into 304."""
+    """One encoding of a page as it is sent: head and body to a GET, the head alone to a HEAD, or that nothing changed.
 
-    etag: str
-    found_head: bytes
-    body: bytes
-    unchanged_head: bytes
+    The heads begin with the date, so they are put together once a second, and only if somebody asks.
+    """
+
+    __slots__ = ("_found", "_unchanged", "body", "date", "etag", "found", "named", "unchanged")
+
+    def __init__(self, found: Answer, unchanged: Answer) -> None:
+        self._found = _lines(found.lines()) + b"\r\n"
+        self._unchanged = _lines(unchanged.lines()) + b"\r\n"
+        self.etag = (found.header(b"etag") or b"").decode("ascii")
+        self.body = found.body
+        self.date: list[HeaderLine] | None = None
+        self.found = self.named = self.unchanged = (b"", b"")
+
+    @property
+    def size_bytes(self) -> int:
+        return 2 * (len(self._found) + len(self._unchanged)) + _VARIANT_BYTES
+
+    def turn(self, date: list[HeaderLine]) -> None:
+        lines = _lines(date)
+        head = b"HTTP/1.1 200 OK\r\n" + lines + self._found
+        self.found, self.named = (head, self.body), (head, b"")
+        self.unchanged = (b"HTTP/1.1 304 Not Modified\r\n" + lines + self._unchanged, b"")
+        self.date = date
 
 
 class Prepared:
@@ -55,9 +73,10 @@ class Prepared:
 class Way:
     """An address that led to a page: the page, and the record that says whose host it is. Both have to be fresh."""
 
-    __slots__ = ("expires_at", "page", "record", "variants")
+    __slots__ = ("expires_at", "is_head", "page", "record", "variants")
 
-    def __init__(self, page: Held, record: Held, variants: dict[frozenset[str], Variant]) -> None:
+    def __init__(self, page: Held, record: Held, variants: dict[frozenset[str], Variant], *, is_head: bool) -> None:
+        self.is_head = is_head
         self.page = page
         self.record = record
         self.variants = variants
@@ -73,53 +92,53 @@ class HitPath:
         self._cache = cache
         self._ways: dict[bytes, Way] = {}
         self._prepared: dict[Held, Prepared] = {}
-        self._date: list[HeaderLine] | None = None
-        self._found = self._unchanged = b""
         self.counters = HitCounters()
 
     def __len__(self) -> int:
         return len(self._ways)
 
     def answer(self, request: bytes, date: list[HeaderLine]) -> tuple[bytes, bytes] | None:
-        """Head and body for one whole request without a body, or None: then the application has to be asked.
+        """Head and body, if this is one whole request that is a hit; None: the application has to be asked.
 
         `date`: the lines every answer begins with; another list when they have changed, which is once a second.
         """
         asked = self._heads.read(request)
         if asked is None:
             return None
-        is_head, target, meaning, condition = asked
-        way = self._ways.get(meaning.host + target)
+        line, meaning, condition = asked
+        way = self._ways.get(meaning.host + line)
         if way is None:
             return None
         page, record, now = way.page, way.record, self._clock()
         if not (page.is_fresh and record.is_fresh and now < self._lease.until and now < way.expires_at):
             return None
-        variant = way.variants.get(meaning.encodings) or self._prepare(way, meaning.encodings)
-        if date is not self._date:
-            self._turn_date(date)
         page.visited = record.visited = True
+        variant = way.variants.get(meaning.encodings) or self._prepare(way, meaning.encodings)
+        if variant.date is not date:
+            variant.turn(date)
+        counters = self.counters
         self._cache.hits_local += 1
-        if condition and is_match(condition, variant.etag):
-            self.counters.unchanged += 1
-            return self._unchanged + variant.unchanged_head, b""
-        self.counters.found += 1
-        if is_head:
-            return self._found + variant.found_head, b""
-        self.counters.body_bytes += len(variant.body)
-        return self._found + variant.found_head, variant.body
+        if condition and is_match(condition.decode("ascii"), variant.etag):
+            counters.unchanged += 1
+            return variant.unchanged
+        counters.found += 1
+        if way.is_head:
+            return variant.named
+        counters.body_bytes += len(variant.body)
+        return variant.found
 
-    def offer(self, host: str, target: str, record: Held | None, page: Held | None) -> None:
-        """What the application has just answered from memory: next time it is answered here."""
+    def offer(self, host: str, line: str, record: Held | None, page: Held | None) -> None:
+        """What the application has just answered from memory: next time it is answered here. `line`: "GET /cart"."""
         if record is None or page is None or page.node is None or page.entry.status != 200:
             return
         prepared = self._prepared.get(page)
         if prepared is None:
             prepared = self._prepared[page] = Prepared()
             page.on_gone = partial(self._forget, page)
-        address = (host + target).encode("latin-1")
+        is_head = line.startswith("HEAD ")
+        address = (host + line).encode("latin-1")
         if address in prepared.addresses or self._add(address, prepared, page):
-            self._ways[address] = Way(page, record, prepared.variants)
+            self._ways[address] = Way(page, record, prepared.variants, is_head=is_head)
 
     def _forget(self, page: Held) -> None:
         for address in self._prepared.pop(page).addresses:
@@ -138,22 +157,11 @@ class HitPath:
     def _prepare(self, way: Way, encodings: frozenset[str]) -> Variant:
         """From the very answers the application gives."""
         entry = way.page.entry
-        found = respond(encodings, "", entry, LOCAL_HIT)
-        unchanged = respond(encodings, "*", entry, LOCAL_HIT)
-        etag = (found.header(b"etag") or b"").decode("ascii")
-        variant = Variant(etag, _head(found), found.body, _head(unchanged))
-        size_bytes = len(variant.found_head) + len(variant.unchanged_head) + _VARIANT_BYTES
-        if self._local.grow(way.page, size_bytes):
+        variant = Variant(respond(encodings, "", entry, LOCAL_HIT), respond(encodings, "*", entry, LOCAL_HIT))
+        if self._local.grow(way.page, variant.size_bytes):
             way.variants[encodings] = variant
         return variant
 
-    def _turn_date(self, date: list[HeaderLine]) -> None:
-        lines = b"".join(b"%s: %s\r\n" % line for line in date)
-        self._found = b"HTTP/1.1 200 OK\r\n" + lines
-        self._unchanged = b"HTTP/1.1 304 Not Modified\r\n" + lines
-        self._date = date
 
-
-def _head(answer: Answer) -> bytes:
-    """The header lines and the empty line that ends them."""
-    return b"".join(b"%s: %s\r\n" % line for line in answer.lines()) + b"\r\n"
+def _lines(lines: list[HeaderLine]) -> bytes:
+    return b"".join(b"%s: %s\r\n" % line for line in lines)

@@ -20,18 +20,28 @@ class HitProtocol(BoundedProtocol):
         self._hits_when_set = 0
 
     def data_received(self, data: bytes) -> None:
-        if self.is_between_requests:
-            data = self._answer_hits(data)
+        """What comes is most often one request; several at once are taken apart only when it is not.
+
+        A client that does not read its answers has to wait for them in uvicorn's queue, which stops reading from it.
+        """
+        if self.is_between_requests and not self.flow.write_paused:
+            answer = self.hit_path.answer(data, self.server_state.default_headers)
+            if answer is not None:
+                self.transport.writelines(answer)
+                self._note_hit()
+                return
+            data = self._answer_first(data)
         if data:
             super().data_received(data)
 
-    def _answer_hits(self, data: bytes) -> bytes:
-        """Returns what it has not answered. A client that does not read its answers has to wait for them in uvicorn's
-        queue, which stops reading from it."""
+    def _answer_first(self, data: bytes) -> bytes:
+        """Answers those of several requests that are hits and stand before all others; returns what is left."""
         start = 0
         while start < len(data) and not self.flow.write_paused:
             end = data.find(b"\r\n\r\n", start) + 4
-            answer = self.hit_path.answer(data[start:end], self.server_state.default_headers) if end > 3 else None
+            if end < 4 or (start == 0 and end == len(data)):
+                break
+            answer = self.hit_path.answer(data[start:end], self.server_state.default_headers)
             if answer is None:
                 break
             self.transport.writelines(answer)

@@ -73,7 +73,7 @@ class EdgeSettings(BaseSettings):
     edge_body_seconds: float = Field(15.0, gt=0, description="Time a client has to send a body")
     edge_stall_seconds: float = Field(20.0, gt=0, description="Time in which a client has to read something")
     edge_idle_seconds: int = Field(30, ge=1, description="Time an idle connection of a shopper is kept")
-    edge_remembered_heads: int = Field(8192, ge=16, description="Blocks of request headers whose meaning is remembered")
+    edge_remembered_heads: int = Field(32_768, ge=16, description="Blocks of request headers that are remembered")
     edge_stop_seconds: int = Field(1, ge=0, description="Time running requests have when the edge is stopped")
     edge_slow_seconds: float = Field(1.0, gt=0, description="Requests that take longer are logged")
 
