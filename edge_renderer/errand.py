@@ -42,6 +42,10 @@ class Errand:
             self._owner, self._carried = answer.tenant.store_id, Carried(answer.snapshot, position)
         return answer
 
+    def has_brought(self, store_id: StoreId) -> bool:
+        """A snapshot of this shop's, which nobody has taken yet."""
+        return self._carried is not None and store_id == self._owner
+
     def take(self, store_id: StoreId) -> Carried | None:
         """Call it in the fill, so that its guard is open."""
         carried, self._carried = self._carried, None

@@ -22,7 +22,12 @@ from edge_renderer.cache.entry import Entry, EntryError, decode_entry, encode_en
 from edge_renderer.errors import CacheError
 from invalidation.lease import Clock, lease_clock
 
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+_GET_OR_LOCK = """local entry = redis.call('GET', KEYS[1])
+if entry then return entry end
+return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0"""
+_SET_AND_RELEASE = """redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if redis.call('GET', KEYS[2]) == ARGV[3] then redis.call('DEL', KEYS[2]) end"""
 
 
 class SharedCache:
@@ -53,6 +58,8 @@ class SharedCache:
         )
         self._redis: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
         self._release = self._redis.register_script(_RELEASE)
+        self._get_or_lock = self._redis.register_script(_GET_OR_LOCK)
+        self._set_and_release = self._redis.register_script(_SET_AND_RELEASE)
         self._seal_key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"stoa entry").digest()
         self._namespace = namespace
         self._counters = counters
@@ -74,23 +81,37 @@ class SharedCache:
     async def get(self, key: str, store_id: StoreId | None) -> Entry | None:
         try:
             encoded = await self._ask(lambda: self._redis.get(self._name("e", key)))
-            if encoded is None:
-                return None
-            if not isinstance(encoded, bytes):
-                raise EntryError("not even a text")
-            return decode_entry(encoded, self._seal_key, key, store_id)
         except CacheError:
             return None
-        except EntryError:
-            self._counters.shared_garbage += 1
-            return None
+        return None if encoded is None else self._decoded(encoded, key, store_id)
 
-    async def set(self, entry: Entry) -> None:
+    async def get_or_lock(self, key: str, store_id: StoreId | None) -> tuple[Entry | None, str | None]:
+        """In one round trip: what there is, in whatever standing, and no token; or else what `try_lock` gives."""
+        token = secrets.token_hex(8)
+        names = [self._name("e", key), self._name("l", key)]
+        try:
+            found = await self._ask(lambda: self._get_or_lock(keys=names, args=[token, self._lock_ms]))
+        except CacheError:
+            return None, ""
+        if isinstance(found, int):
+            return None, token if found else None
+        return self._decoded(found, key, store_id), None
+
+    async def set(self, entry: Entry, token: str = "") -> None:
+        """And lets go of the lock that `token` is of."""
+        names = [self._name("e", entry.key), self._name("l", entry.key)]
+        lifetime_ms = max(1, entry.lifetime_ms)
         try:
             encoded = encode_entry(entry, self._seal_key)
-            await self._ask(lambda: self._redis.set(self._name("e", entry.key), encoded, px=max(1, entry.lifetime_ms)))
+            if token:
+                await self._ask(lambda: self._set_and_release(keys=names, args=[encoded, lifetime_ms, token]))
+            else:
+                await self._ask(lambda: self._redis.set(names[0], encoded, px=lifetime_ms))
             self._counters.shared_writes += 1
-        except (CacheError, EntryError):
+        except EntryError:
+            self._counters.shared_writes_skipped += 1
+            await self.unlock(entry.key, token)
+        except CacheError:
             self._counters.shared_writes_skipped += 1
 
     async def try_lock(self, key: str) -> str | None:
@@ -107,6 +128,15 @@ class SharedCache:
         if token:
             with suppress(CacheError):
                 await self._ask(lambda: self._release(keys=[self._name("l", key)], args=[token]))
+
+    def _decoded(self, encoded: Any, key: str, store_id: StoreId | None) -> Entry | None:
+        try:
+            if not isinstance(encoded, bytes):
+                raise EntryError("not even a text")
+            return decode_entry(encoded, self._seal_key, key, store_id)
+        except EntryError:
+            self._counters.shared_garbage += 1
+            return None
 
     def _name(self, kind: str, key: str) -> str:
         return f"{kind}{self._namespace}:{key}"

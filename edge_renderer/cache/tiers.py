@@ -66,6 +66,7 @@ class _Making:
     started_at: float
     position: Position | None
     held: Held | None
+    is_at_hand: bool
 
 
 class Tiers:
@@ -117,10 +118,11 @@ class Tiers:
     def held(self, key: str) -> Held | None:
         return self.local.get(key, self._clock())
 
-    async def get(self, key: str, store_id: StoreId | None, fill: Fill) -> Answer:
-        """Raises what `fill` raises, when there is nothing to serve instead."""
+    async def get(self, key: str, store_id: StoreId | None, fill: Fill, *, is_at_hand: bool = False) -> Answer:
+        """Raises what `fill` raises, when there is nothing to serve instead. `is_at_hand`: all that `fill` needs is
+        here already; to ask the cache server first, and who else is making it, would cost more than it could save."""
         arrived_at = self._clock()
-        make = partial(self._costs.work, store_id, partial(self._make, key, store_id, fill))
+        make = partial(self._costs.work, store_id, partial(self._make, key, store_id, fill, is_at_hand))
         for _ in range(MOST_ROUNDS):
             held = self.local.get(key, self._clock())
             answer = self._from_memory(held) if held is not None else None
@@ -169,12 +171,12 @@ class Tiers:
             return self._clock() < outcome.started_at + WORD_SECONDS
         return self._standing(answer.held, self._clock()) is not None
 
-    async def _make(self, key: str, store_id: StoreId | None, fill: Fill) -> _Outcome:
+    async def _make(self, key: str, store_id: StoreId | None, fill: Fill, is_at_hand: bool) -> _Outcome:
         with self.local.open_fill() as guard:
             # The position is noted before anything is read, here and in `fill`.
             started_at, position = self._clock(), self._follower.position
             held = self.local.get(key, started_at)
-            making = _Making(key, store_id, fill, guard, started_at, position, held)
+            making = _Making(key, store_id, fill, guard, started_at, position, held, is_at_hand)
             try:
                 answer = await self._obtain(making)
                 return _Outcome(replace(answer, local_why=Why.STALE if held else Why.MISS), started_at)
@@ -185,22 +187,33 @@ class Tiers:
                 raise
 
     async def _obtain(self, making: _Making) -> Answer:
-        shared, why = None, Why.BYPASS
-        if making.held is None or self._proof.has_lease():
-            shared = await self._shared.get(making.key, making.store_id)
-            why = Why.MISS if shared is None else Why.STALE
+        shared, token, why = await self._look_in_shared(making)
         answer = await self._from_shared(making, shared)
         if answer is not None:
             return answer
-        answer, token = await self._take_turn(making)
-        if answer is not None:
-            return answer
+        if token is None:
+            answer, token = await self._take_turn(making)
+            if answer is not None:
+                return answer
         previous = _newest(making.held.entry if making.held else None, shared)
         return replace(await self._from_origin(making, previous, token), shared_why=why)
 
     async def _from_shared(self, making: _Making, entry: Entry | None) -> Answer | None:
         if entry is None or not await self._proof.holds(entry):
             return None
+    async def _look_in_shared(self, making: _Making) -> tuple[Entry | None, str | None, Why]:
+        """What the cache server has; if nothing, the lock, or None if another edge has it. Without a lease no lock is
+        asked for: what others make could not be proven."""
+        if making.is_at_hand:
+            return None, "", Why.BYPASS
+        if self._proof.has_lease():
+            shared, token = await self._shared.get_or_lock(making.key, making.store_id)
+            return shared, token, Why.MISS if shared is None else Why.STALE
+        if making.held is not None:
+            return None, "", Why.BYPASS
+        shared = await self._shared.get(making.key, making.store_id)
+        return shared, "", Why.MISS if shared is None else Why.STALE
+
         held = self.local.put(entry, making.guard, self._clock())
         if not held.is_fresh:  # overtaken while the state server was asked
             return None
@@ -208,10 +221,8 @@ class Tiers:
         return Answer(entry, Source.SHARED, Standing.FRESH, held)
 
     async def _take_turn(self, making: _Making) -> tuple[Answer | None, str]:
-        """The lock between edges, or what another edge made meanwhile. It is a courtesy: who has waited long enough, or
-        cannot prove what others made, makes the page without it."""
-        if not self._proof.has_lease():
-            return None, ""
+        """The lock between edges, or what another edge made meanwhile. It is a courtesy: who has waited long enough
+        makes the page without it."""
         token = await self._shared.try_lock(making.key)
         if token is not None:
             return None, token
@@ -297,8 +308,9 @@ class Tiers:
 
     async def _share(self, key: str, entry: Entry | None, token: str) -> None:
         if entry is not None and entry.position is not None:
-            await self._shared.set(entry)
-        await self._shared.unlock(key, token)
+            await self._shared.set(entry, token)
+        else:
+            await self._shared.unlock(key, token)
 
     def _later(self, write: Coroutine[Any, Any, None]) -> None:
         """Work on the cache server that no shopper waits for."""

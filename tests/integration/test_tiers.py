@@ -454,7 +454,7 @@ async def test_without_the_cache_server_pages_are_served_and_it_is_left_alone_af
         assert told(await edge.get()) == ("acorn 1", Source.FILL, Standing.FRESH)
         await edge.tiers.settle()
         if number == 0:
-            assert edge.counters.shared_errors == 3
+            assert edge.counters.shared_errors == 2
     assert edge.shared.is_resting
     assert edge.counters.shared_errors == 5
     world.clock.now += 1.0

@@ -201,32 +201,47 @@ class SimulatedShared:
         assert entry is None or (isinstance(entry, Entry) and entry.store_id == store_id)
         return entry
 
-    async def set(self, entry: Entry) -> None:
-        await self._try(
-            lambda: self._server.entries.update({entry.key: (entry, self._loop.now + entry.lifetime_ms / 1000)})
-        )
+    async def get_or_lock(self, key: str, store_id: StoreId | None) -> tuple[Entry | None, str | None]:
+        token = f"{self._rng.getrandbits(32):x}"
+
+        def at_server() -> tuple[Entry | None, str | None]:
+            entry, until = self._server.entries.get(key, (None, 0.0))
+            return (entry, None) if self._loop.now < until else (None, self._lock(key, token))
+
+        try:
+            found: tuple[Entry | None, str | None] = await self._wire.ask(at_server)
+        except WireError:
+            return None, ""
+        assert found[0] is None or found[0].store_id == store_id
+        return found
+
+    async def set(self, entry: Entry, token: str = "") -> None:
+        def at_server() -> None:
+            self._server.entries[entry.key] = entry, self._loop.now + entry.lifetime_ms / 1000
+            self._release(entry.key, token)
+
+        await self._try(at_server)
 
     async def try_lock(self, key: str) -> str | None:
         token = f"{self._rng.getrandbits(32):x}"
-
-        def at_server() -> str | None:
-            if self._server.locks.get(key, ("", 0.0))[1] > self._loop.now:
-                return None
-            self._server.locks[key] = (token, self._loop.now + 2.0)
-            return token
-
         try:
-            return await self._wire.ask(at_server)  # type: ignore[no-any-return]
+            return await self._wire.ask(lambda: self._lock(key, token))  # type: ignore[no-any-return]
         except WireError:
             return ""
 
     async def unlock(self, key: str, token: str) -> None:
-        def at_server() -> None:
-            if self._server.locks.get(key, ("", 0.0))[0] == token:
-                del self._server.locks[key]
-
         if token:
-            await self._try(at_server)
+            await self._try(lambda: self._release(key, token))
+
+    def _lock(self, key: str, token: str) -> str | None:
+        if self._server.locks.get(key, ("", 0.0))[1] > self._loop.now:
+            return None
+        self._server.locks[key] = (token, self._loop.now + 2.0)
+        return token
+
+    def _release(self, key: str, token: str) -> None:
+        if token and self._server.locks.get(key, ("", 0.0))[0] == token:
+            del self._server.locks[key]
 
     async def _try(self, work: Callable[[], Any]) -> None:
         with suppress(WireError):
