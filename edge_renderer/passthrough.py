@@ -14,6 +14,7 @@ from contracts.tenant import Tenant
 from edge_renderer.answer import PAGE_POLICY, PRIVATE, SECURITY, Answer, HeaderLine
 from edge_renderer.errors import BadRequest, OriginUnavailable
 from edge_renderer.metrics import EdgeMetrics
+from edge_renderer.origin_reach import OriginReach
 from edge_renderer.request import Request
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.snapshots import read_capped
@@ -53,9 +54,15 @@ _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 class Passthrough:
     def __init__(
-        self, session: aiohttp.ClientSession, turns: Turns, metrics: EdgeMetrics, settings: EdgeSettings
+        self,
+        session: aiohttp.ClientSession,
+        reach: OriginReach,
+        turns: Turns,
+        metrics: EdgeMetrics,
+        settings: EdgeSettings,
     ) -> None:
         self._session = session
+        self._reach = reach
         self._turns = turns
         self._metrics = metrics
         self._settings = settings
@@ -70,12 +77,15 @@ class Passthrough:
         if request.method != "POST" and request.has_body:
             raise BadRequest("Only a POST has a body.")
         body = await self._body(request)
+        if self._reach.is_away:
+            raise OriginUnavailable("the origin has been silent")
         self._metrics.passed.inc()
         async with self._turns.turn(tenant.store_id):
             try:
                 async with asyncio.timeout(self._settings.edge_pass_seconds):
                     return await self._ask(tenant, request, request_id, body)
             except TimeoutError as error:
+                self._reach.suspect()
                 raise OriginUnavailable(f"the origin took longer than {self._settings.edge_pass_seconds} s") from error
             except aiohttp.ClientError as error:
                 raise OriginUnavailable(f"the origin cannot be reached: {type(error).__name__}") from error

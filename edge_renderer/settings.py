@@ -66,6 +66,9 @@ class EdgeSettings(BaseSettings):
     )
     edge_cache_seconds: float = Field(0.1, gt=0, description="Time the cache server has for one answer")
     edge_state_seconds: float = Field(1.0, gt=0, description="Time the state server has for one answer")
+    edge_proof_seconds: float = Field(
+        0.1, gt=0, description="Time it has to say what changed since a page on the cache server was made"
+    )
 
     edge_connections: int = Field(10_000, ge=1, description="Shoppers' connections one worker holds")
     edge_header_bytes: int = Field(32 * 1024, ge=1024, description="Largest request line and headers together")

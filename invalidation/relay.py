@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from contracts.events import BusMessage, StreamId
 from contracts.tenant import StoreId
+from invalidation.bounded_connection import BoundedConnection
 from invalidation.bus import Bus, DrainTimes
 from invalidation.cancellation import end_if_cancelled
 from invalidation.coalesce import Row, chunks, coalesce
@@ -61,9 +62,8 @@ class RelayCounters:
 class OutboxReader:
     """The relay's one connection: what it reads, what it deletes, and the session lock that makes it the active one."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], query_seconds: float) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
-        self._query_seconds = query_seconds
 
     async def refuse_unbound_role(self) -> None:
         [(name, is_unbound)] = await self._ask(
@@ -112,10 +112,9 @@ class OutboxReader:
         self, statement: str, values: Sequence[Any] = (), *, is_prepared: bool = False
     ) -> list[tuple[Any, ...]]:
         try:
-            async with asyncio.timeout(self._query_seconds):
-                cursor = await self._connection.execute(statement.encode(), values, prepare=is_prepared)
-                return await cursor.fetchall()
-        except (psycopg.OperationalError, TimeoutError) as error:
+            cursor = await self._connection.execute(statement.encode(), values, prepare=is_prepared)
+            return await cursor.fetchall()
+        except psycopg.OperationalError as error:
             raise OutboxUnavailable(f"the database does not answer: {error}") from error
 
 
@@ -123,18 +122,19 @@ class OutboxReader:
 async def outbox_connection(settings: RelaySettings) -> AsyncIterator[OutboxReader]:
     """Raises OutboxUnavailable, or MisconfiguredError for a role that row-level security does not bind."""
     try:
-        connection = await psycopg.AsyncConnection.connect(
+        connection = await BoundedConnection.connect(
             settings.relay_database_url,
             autocommit=True,
-            connect_timeout=3,
+            connect_timeout=2,
             keepalives_idle=5,
             keepalives_interval=2,
             keepalives_count=3,
         )
     except psycopg.OperationalError as error:
         raise OutboxUnavailable(f"the database cannot be reached: {error}") from error
+    connection.answer_seconds = settings.relay_query_seconds
     try:
-        reader = OutboxReader(connection, settings.relay_query_seconds)
+        reader = OutboxReader(connection)
         await reader.refuse_unbound_role()
         yield reader
     finally:

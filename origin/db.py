@@ -16,13 +16,14 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from contracts.tenant import StoreId
+from invalidation.bounded_connection import BoundedConnection
 from origin.errors import MisconfiguredError, Unavailable
-from origin.outage import BoundedConnection, Outage
+from origin.outage import Outage
 
 Tx = psycopg.AsyncConnection[DictRow]
 
 
-class Pool(AsyncConnectionPool[BoundedConnection]):
+class Pool(AsyncConnectionPool[BoundedConnection[DictRow]]):
     """That knows when the server is away."""
 
     def __init__(self, url: str, connections: int, wait_seconds: float, answer_seconds: float) -> None:
@@ -54,10 +55,10 @@ class Pool(AsyncConnectionPool[BoundedConnection]):
         await self.outage.close()
         await super().close(timeout)
 
-    async def _bound(self, connection: BoundedConnection) -> None:
+    async def _bound(self, connection: BoundedConnection[DictRow]) -> None:
         connection.answer_seconds = self._answer_seconds
 
-    async def _begin_outage(self, _: AsyncConnectionPool[BoundedConnection]) -> None:
+    async def _begin_outage(self, _: AsyncConnectionPool[BoundedConnection[DictRow]]) -> None:
         self.outage.begin()
 
     async def _answers(self) -> bool:

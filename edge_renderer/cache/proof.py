@@ -3,6 +3,8 @@
 The follower's memory answers for recent positions; for older ones the state server's tag positions do.
 """
 
+import asyncio
+
 from contracts.events import Position
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry
@@ -13,14 +15,24 @@ from invalidation.lease import Clock
 
 
 class Proof:
-    """`longest_ms`: an older position proves nothing, for the state server forgets changes a margin later."""
+    """`longest_ms`: an older position proves nothing, for the state server forgets changes a margin later.
+    `answer_seconds`: a state server that falls silent must not hold up pages for as long as the lease still lasts."""
 
-    def __init__(self, follower: Follower, bus: Bus, counters: CacheCounters, clock: Clock, longest_ms: int) -> None:
+    def __init__(
+        self,
+        follower: Follower,
+        bus: Bus,
+        counters: CacheCounters,
+        clock: Clock,
+        longest_ms: int,
+        answer_seconds: float,
+    ) -> None:
         self._follower = follower
         self._bus = bus
         self._counters = counters
         self._clock = clock
         self._longest_ms = longest_ms
+        self._answer_seconds = answer_seconds
 
     def has_lease(self) -> bool:
         return self._follower.lease.is_valid(self._clock())
@@ -51,8 +63,9 @@ class Proof:
     async def _ask_state_server(self, entry: Entry, made_at: Position) -> bool:
         heard = self._follower.position
         try:
-            end, changes = await self._bus.positions(entry.tags)
-        except BusUnavailable:
+            async with asyncio.timeout(self._answer_seconds):
+                end, changes = await self._bus.positions(entry.tags)
+        except (BusUnavailable, TimeoutError):
             self._counters.position_errors += 1
             return False
         is_whole = end is not None and end.epoch == made_at.epoch and heard is not None and not heard.is_beyond(end)

@@ -80,11 +80,13 @@ class Tiers:
         *,
         page_ms: int = 86_400_000,
         missing_ms: int = 1_000,
+        proof_seconds: float = 0.1,
         costs: Costs | None = None,
         may_renew: Callable[[StoreId | None], bool] = lambda store_id: True,
         clock: Clock = lease_clock,
     ) -> None:
-        """`may_renew`: whether the shop's budget allows to make a page anew that may still be served stale."""
+        """`may_renew`: whether the shop's budget allows to make a page anew that may still be served stale.
+        `proof_seconds`: the state server's time to say what has changed."""
         self.local = local
         self.counters = counters
         self._shared = shared
@@ -94,7 +96,7 @@ class Tiers:
         self._costs = costs or Costs()
         self._may_renew = may_renew
         self._clock = clock
-        self._proof = Proof(follower, bus, counters, clock, page_ms)
+        self._proof = Proof(follower, bus, counters, clock, page_ms, proof_seconds)
         self._flights: SingleFlight[_Outcome] = SingleFlight()
         self._writes: set[asyncio.Task[None]] = set()
         follower.subscribe(local)
@@ -135,6 +137,7 @@ class Tiers:
             outcome = await self._flights.run(key, make)
             if self._is_good(outcome, arrived_at):
                 break
+        self.counters.unverified_served += outcome.answer.state is Standing.UNVERIFIED
         return replace(outcome.answer, is_coalesced=is_coalesced)
 
     def _from_memory(self, held: Held) -> Answer | None:
@@ -303,7 +306,6 @@ class Tiers:
         if held is None or held.entry is not previous:
             held = self.local.put(previous, making.guard, now, is_proven=False)
         held.excused_until = now + WORD_SECONDS
-        self.counters.unverified_served += 1
         return Answer(previous, Source.LOCAL if held is making.held else Source.SHARED, Standing.UNVERIFIED, held)
 
     async def _share(self, key: str, entry: Entry | None, token: str) -> None:

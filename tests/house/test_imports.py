@@ -17,7 +17,7 @@ MAY_IMPORT = {
         "invalidation.lease",
         "invalidation.errors",
     },
-    "origin": {"contracts", "invalidation.outbox"},
+    "origin": {"contracts", "invalidation.outbox", "invalidation.bounded_connection"},
     "loadtest": {"contracts", "standalone", "edge_renderer"},
     "standalone": {"contracts", "invalidation", "edge_renderer", "origin", "loadtest"},
 }
@@ -38,6 +38,7 @@ DOORS = {
     "psycopg": (
         "origin/",
         "invalidation/outbox.py",
+        "invalidation/bounded_connection.py",
         "invalidation/relay.py",
         "invalidation/__main__.py",
         "standalone/",

@@ -21,7 +21,9 @@ from edge_renderer.cache.tiers import Tiers
 from edge_renderer.errors import OriginUnavailable, Overloaded, PageFailed
 from invalidation.bus import Bus
 from invalidation.follower import Follower
+from loadtest.fault_proxy import Fault
 from standalone.command import free_port
+from tests.faults.hall import proxy_of, through
 from tests.fixtures.bus import ACORN, ACORN_PRODUCT, BIRCH, BIRCH_PRODUCT, HandClock, HandRelay, bus_at
 
 SECRET = "a secret of the edges"
@@ -85,9 +87,9 @@ class World:
     stack: AsyncExitStack
     edges: list[Edge] = field(default_factory=list)
 
-    async def edge(self, cache_url: str = "", secret: str = SECRET) -> Edge:
+    async def edge(self, cache_url: str = "", secret: str = SECRET, state_url: str = "") -> Edge:
         """A new edge process's cache, that follows and has a lease."""
-        bus = await self.stack.enter_async_context(bus_at(self.state_url))
+        bus = await self.stack.enter_async_context(bus_at(state_url or self.state_url))
         counters = CacheCounters()
         follower = Follower(bus, self.clock)
         shared = SharedCache(cache_url or self.cache_url, secret, counters, answer_seconds=1.0, clock=self.clock)
@@ -286,6 +288,31 @@ async def test_without_origin_what_there_is_is_served_and_said_to_be_unverified(
     world.origin.is_down = False
     world.clock.now += 1.0
     assert told(await first.get()) == ("acorn 1", Source.FILL, Standing.REVALIDATED)
+
+
+async def test_everybody_who_is_served_an_unverified_page_is_counted(world: World) -> None:
+    """Also those who waited for one question together."""
+    edge = await world.edge()
+    await edge.get()
+    world.clock.now += 10
+    world.origin.is_down = True
+    answers = await asyncio.gather(*(edge.get() for _ in range(20)))
+    assert {answer.state for answer in answers} == {Standing.UNVERIFIED}
+    assert (world.origin.asked, edge.counters.unverified_served) == (2, 20)
+
+
+async def test_a_silent_state_server_holds_no_page_up_while_the_lease_lasts(world: World) -> None:
+    """Only it can prove a page that the cache server has from before this edge began to listen."""
+    maker = await world.edge()
+    await maker.get()
+    await maker.tiers.settle()
+    await world.change(BIRCH, "birch 2")
+    async with proxy_of(world.state_url) as proxy:
+        edge = await world.edge(state_url=through(world.state_url, proxy))
+        await proxy.inject(Fault(is_frozen=True))
+        async with asyncio.timeout(1.0):  # an answer's usual time is 1.5 s
+            assert told(await edge.get()) == ("acorn 1", Source.FILL, Standing.REVALIDATED)
+    assert edge.counters.position_errors == 1
 
 
 async def test_without_origin_a_page_under_a_lease_needs_nobody(world: World) -> None:
