@@ -201,9 +201,6 @@ class Tiers:
         previous = _newest(making.held.entry if making.held else None, shared)
         return replace(await self._from_origin(making, previous, token), shared_why=why)
 
-    async def _from_shared(self, making: _Making, entry: Entry | None) -> Answer | None:
-        if entry is None or not await self._proof.holds(entry):
-            return None
     async def _look_in_shared(self, making: _Making) -> tuple[Entry | None, str | None, Why]:
         """What the cache server has; if nothing, the lock, or None if another edge has it. Without a lease no lock is
         asked for: what others make could not be proven."""
@@ -217,6 +214,9 @@ class Tiers:
         shared = await self._shared.get(making.key, making.store_id)
         return shared, "", Why.MISS if shared is None else Why.STALE
 
+    async def _from_shared(self, making: _Making, entry: Entry | None) -> Answer | None:
+        if entry is None or not await self._proof.holds(entry):
+            return None
         held = self.local.put(entry, making.guard, self._clock())
         if not held.is_fresh:  # overtaken while the state server was asked
             return None
