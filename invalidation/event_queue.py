@@ -1,10 +1,12 @@
-"""Events from the outbox as rq jobs. The job's id is the row's, so an event handed over twice is one job."""
+"""Events from the outbox as rq jobs, in JSON: reading a pickled job would run what is in it. The job's id is the row's,
+so an event handed over twice is one job."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rq import Queue, Retry
 from rq.exceptions import DuplicateJobError
+from rq.serializers import JSONSerializer
 
 from contracts.events import EVENT_JOB, IMPORT_QUEUE, QUEUES, queue_of
 from invalidation.coalesce import Row
@@ -25,7 +27,7 @@ class EventQueue:
     @classmethod
     def on(cls, connection: Any, *, job_seconds: int, import_job_seconds: int) -> "EventQueue":
         """`connection`: a sync client of the state server."""
-        queues = {name: Queue(name, connection=connection) for name in QUEUES}
+        queues = {name: Queue(name, connection=connection, serializer=JSONSerializer) for name in QUEUES}
         return cls(queues, dict.fromkeys(QUEUES, job_seconds) | {IMPORT_QUEUE: import_job_seconds})
 
     def enqueue(self, rows: Iterable[Row]) -> int:

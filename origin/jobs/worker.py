@@ -15,9 +15,11 @@ from rq import Queue, Worker
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.scheduler import RQScheduler
+from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from contracts.events import IMPORT_QUEUE
+from origin.jobs.event_job import EventJob
 
 HEARTBEAT_SECONDS = 2
 LAPSE_SECONDS = 7  # without a heartbeat; then the job is somebody else's
@@ -36,6 +38,8 @@ class _JobsUnderWay(IntermediateQueue):
 
 
 class TendedQueue(Queue):
+    job_class = EventJob
+
     def acquire_maintenance_lock(self) -> bool:
         return bool(self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=TEND_LOCK_SECONDS))
 
@@ -50,19 +54,23 @@ class QueueWorker(Worker):
     It looks after retries itself: rq's scheduler is a process of its own, whose lock outlives it by a minute.
     """
 
+    job_class = EventJob
     queue_class = TendedQueue
     max_connection_wait_time = LONGEST_PAUSE_SECONDS  # rq's own is a minute
     was_asked = False
 
     def __init__(self, queue_name: str, connection: Any) -> None:
         super().__init__(
-            [TendedQueue(queue_name, connection=connection)],
+            [TendedQueue(queue_name, connection=connection, serializer=JSONSerializer)],
             connection=connection,
+            serializer=JSONSerializer,
             worker_ttl=_RQ_MARGIN_SECONDS + TEND_SECONDS,
             job_monitoring_interval=HEARTBEAT_SECONDS,
             maintenance_interval=TEND_SECONDS,
         )
-        self._retries = RQScheduler(self.queues, connection=connection, logging_level="WARNING")
+        self._retries = RQScheduler(
+            self.queues, connection=connection, serializer=JSONSerializer, logging_level="WARNING"
+        )
         self._retries.prepare_registries([queue_name])
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:

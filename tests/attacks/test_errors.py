@@ -42,7 +42,7 @@ def test_e1_very_many_headers_are_refused_or_harmless(arena: Arena) -> None:
 )
 def test_e2_a_control_character_in_a_header_harms_nobody(arena: Arena, character: bytes) -> None:
     for line in (b"X-Meta: a%sb", b"X-Me%sta: a", b"User-Agent: %s", b"Cookie: cart=a%sb"):
-        arena.attack(line.replace(b"%s", character))
+        assert arena.attack(line.replace(b"%s", character)).status in {200, 400}
 
 
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"PURGE", b"PROPFIND"])

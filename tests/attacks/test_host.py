@@ -37,7 +37,7 @@ def test_h2_two_host_lines_are_refused(arena: Arena, order: tuple[str, str]) -> 
 
 @pytest.mark.parametrize("line", [b" Host: {}", b"X: y\r\n Host: {}", b"Host : {}", b"\tHost: {}", b"Host\x00: {}"])
 def test_h2_a_second_host_in_disguise_is_refused_or_no_host(arena: Arena, line: bytes) -> None:
-    arena.attack(line.replace(b"{}", arena.birch.host.encode()))
+    assert arena.attack(line.replace(b"{}", arena.birch.host.encode())).status in {200, 400}
 
 
 def test_h3_a_target_that_names_another_host_than_the_host_line_is_refused(arena: Arena) -> None:
@@ -123,8 +123,8 @@ def test_h4_a_host_with_anything_else_around_it_is_that_shop_or_nobodys(arena: A
 )
 def test_h5_what_a_client_says_of_forwarding_is_not_looked_at(arena: Arena, name: bytes) -> None:
     value = b"host=%s" if name == b"Forwarded" else b"%s"
-    arena.attack(name + b": " + value % arena.birch.host.encode())
-    arena.attack(name + b": " + value % (CANARY + b".example"))
+    for claimed in (arena.birch.host.encode(), CANARY + b".example"):
+        assert arena.attack(name + b": " + value % claimed).status == 200
 
 
 def test_h6_addresses_in_answers_are_made_of_the_stored_domain(arena: Arena) -> None:
@@ -187,13 +187,20 @@ def _of(port: int, host: str, target: str = "/") -> Answer:
 
 
 def test_h7_a_host_that_another_shop_took_over_never_shows_the_old_shops_pages(state_url: str, cache_url: str) -> None:
-    """Both tiers hold acorn's pages under the host; keys are made of the shop it leads to, so they are never asked."""
+    """Both tiers hold acorn's pages under the host; keys are made of the shop it leads to, so they are never asked.
+    The record of whose host it is may be served for the second in which it is asked for anew, and never after."""
     with lone_edge(state_url=state_url, cache_url=cache_url) as edge:
         publish(edge, state_url)
         assert edge.get(BOWL).says(b"Acorn Pottery")
         assert edge.origin is not None
-        edge.origin.tenants["acorn.example.com"] = edge.origin.tenants["birch.example.com"]
+        tenants = edge.origin.tenants
+        tenants["moved.example.com"] = tenants["acorn.example.com"]
+        tenants["acorn.example.com"] = tenants["birch.example.com"]
         publish(edge, state_url, host_tag("acorn.example.com"))
+        heard_at = asked_at = time.monotonic()
+        while edge.get("/").says(b"Acorn Pottery"):
+            assert asked_at - heard_at < 1
+            asked_at = time.monotonic()
         for target in ("/", BOWL, "/search?q=bowl"):
             taken = edge.get(target)
             assert taken.lasting == edge.get(target, host="birch.example.com").lasting

@@ -28,7 +28,7 @@ def test_q1_what_is_not_in_the_key_is_not_in_the_page(arena: Arena, name: str) -
 )
 def test_q2_a_parameter_cloaked_in_another_is_none(arena: Arena, query: str) -> None:
     for cloaked in (CANARY.decode(), "1"):
-        arena.attack(target=f"{PRODUCT}?{query.format(cloaked)}")
+        assert arena.attack(target=f"{PRODUCT}?{query.format(cloaked)}").status == 200
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_q2_a_parameter_cloaked_in_another_is_none(arena: Arena, query: str) -> 
         (["q=mug&q={}", "q=mug&utm=1", "x=1&q=mug", "q=mug&Q={}", "q=mug&q[]={}", "q=mug&q%5B%5D={}"], "/search?q=mug"),
         (["q=mug&", "&q=mug", "q=%6Dug", "q=+mug+", "q=%20mug", "q=mug%09", "q=mug&page=1"], "/search?q=mug"),
         (["q=mug&page=0", "q=mug&page=-1", "q=mug&page={}", "q=mug&sort_by={}", "q=mug&=&=="], "/search?q=mug"),
-        (["variant={}", "variant=", "variant", "variant=0", "variant=1e3", "variant=½", "variant=+7"], PRODUCT),
+        (["variant={}", "variant=", "variant", "variant=0", "variant=1e3", "variant=%C2%BD", "variant=+7"], PRODUCT),
     ],
 )
 def test_q3_other_spellings_of_a_query_are_the_same_page(arena: Arena, spellings: list[str], page: str) -> None:
     for spelling in spellings:
-        target = page.partition("?")[0] + "?" + spelling.format(CANARY.decode()).encode().decode("latin-1")
-        arena.attack(target=target, like=page)
+        target = page.partition("?")[0] + "?" + spelling.format(CANARY.decode())
+        assert arena.attack(target=target, like=page).status == 200
 
 
 def test_q3_of_two_values_the_first_is_shown_and_keyed(arena: Arena) -> None:
@@ -146,6 +146,14 @@ def test_q7_a_path_that_hides_something_is_refused_or_nobodys(arena: Arena, path
     arena.everyone_is_served("/")
 
 
+@pytest.mark.parametrize("target", [b"/products/blue-m\xc3\xbcg", b"/products/blue-mug?variant=\xbd", b"/\xff"])
+def test_q7_a_target_that_is_not_ascii_is_refused(arena: Arena, target: bytes) -> None:
+    answer = arena.get(target)
+    assert answer.status == 400
+    assert not answer.may_be_stored
+    arena.everyone_is_served()
+
+
 @pytest.mark.parametrize("path", ["/products/%62lue-mug", "/products/BLUE-mug", f"{PRODUCT}/", "/collections/x{}", ""])
 def test_q7_another_spelling_of_a_page_leads_to_the_page_in_the_same_shop(arena: Arena, path: str) -> None:
     path = path.format(PRODUCT) if path else "/%70roducts/blue-mug"
@@ -212,8 +220,8 @@ def test_q9_a_long_address_is_refused_and_not_stored(arena: Arena, tail: str) ->
 
 def test_q10_what_one_page_was_asked_is_in_no_other_page(arena: Arena) -> None:
     """Pages are made of snapshots; no part of a rendered page is kept for another."""
-    for target in (f"/search?q={CANARY.decode()}", f"/search/suggest.json?q={CANARY.decode()}"):
-        assert arena.get(target).says(CANARY)
+    assert arena.get(f"/search?q={CANARY.decode()}").says(CANARY)
+    assert not arena.get(f"/search/suggest.json?q={CANARY.decode()}").says(CANARY)
     arena.every_page_is_clean()
     assert not arena.get(f"/{CANARY.decode()}").says(CANARY)
     assert not arena.get("/cart").says(CANARY)

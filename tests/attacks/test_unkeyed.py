@@ -1,6 +1,7 @@
 """U1 to U10: headers that name no page change no page. What a browser says of itself is not looked at."""
 
 import itertools
+import json
 
 import pytest
 
@@ -98,7 +99,8 @@ def test_u7_a_foreign_origin_is_never_named_in_an_answer(arena: Arena, origin: b
     passed = arena.get("/cart.js", b"Origin: " + origin)
     for given in (answer, passed):
         assert not any(name.startswith(b"access-control-") for name, _ in given.headers)
-        assert not given.says(origin)
+        assert not any(origin in value for _, value in given.headers)
+        assert origin == b"null" or not given.says(origin)  # every cart's JSON has a null of its own
 
 
 @pytest.mark.parametrize("name", [b"X-HTTP-Method-Override", b"X-HTTP-Method", b"X-Method-Override", b"_method"])
@@ -113,8 +115,10 @@ def test_u8_a_get_does_not_become_a_post_on_its_way_to_the_origin(arena: Arena) 
     variant = shop.get(f"{PRODUCT}.js").json()["variants"][0]["id"]
     added = shop.post("/cart/add.js", {"id": variant, "quantity": 2})
     cookie = b"Cookie: cart=" + added.cookies["cart"].encode()
+    before = arena.get("/cart.js", cookie).body
+    assert json.loads(before)["item_count"] >= 2
     arena.get("/cart/clear.js", cookie, b"X-HTTP-Method-Override: POST", b"X-HTTP-Method: POST")
-    assert b'"item_count":2' in arena.get("/cart.js", cookie).body.replace(b" ", b"")
+    assert arena.get("/cart.js", cookie).body == before
 
 
 _HARMLESS = [

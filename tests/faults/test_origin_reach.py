@@ -44,6 +44,7 @@ async def test_a_silent_origin_is_away_until_it_answers_a_later_look() -> None:
     origin.is_silent = False
     await until(lambda: not reach.is_away, 5, "its return is noticed")
     await reach.close()
+    assert not reach.is_away
 
 
 async def test_a_watch_ends_with_the_edge() -> None:

@@ -1,6 +1,7 @@
 """From a merchant's commit to two followers, with real PostgreSQL and state servers, and what happens when one dies."""
 
 import asyncio
+import json
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
 from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from contracts.events import BUS_KEY, EVENT_JOB, EVENT_QUEUE, QUEUES, BusMessage, Position, Topic
 from contracts.tenant import StoreId
@@ -306,7 +308,8 @@ async def test_an_event_becomes_one_job_however_often_it_is_handed_over(
         assert relay.counters.jobs == 0, "it was a job already"
     job = the_only_job(settings)
     assert job.func_name == EVENT_JOB
-    event = job.args[0]
+    (event,) = job.args
+    assert json.loads(job.data) == [EVENT_JOB, None, [event], {}], "plain values, in JSON"
     assert (event["store_id"], event["topic"], event["payload"]) == (ACORN, "orders/create", {"order_id": 5})
     assert job.id == f"event-{ACORN}-{event['outbox_id']}"
     assert job.retries_left == 5
@@ -315,7 +318,7 @@ async def test_an_event_becomes_one_job_however_often_it_is_handed_over(
 
 def the_only_job(settings: RelaySettings) -> Job:
     with redis.Redis.from_url(settings.state_url) as client:
-        (job,) = Queue(EVENT_QUEUE, connection=client).jobs
+        (job,) = Queue(EVENT_QUEUE, connection=client, serializer=JSONSerializer).jobs
         assert isinstance(job.args, tuple | list)
         return job
 
@@ -330,7 +333,7 @@ async def test_the_same_row_number_in_two_shops_is_two_jobs(state_url: str) -> N
             Row(ACORN, 2, topic=Topic.IMPORT_REQUESTED, payload={"import_id": 1}),
         ]
         assert queue.enqueue(rows) == 3
-        waiting = {name: Queue(name, connection=client).jobs for name in QUEUES}
+        waiting = {name: Queue(name, connection=client, serializer=JSONSerializer).jobs for name in QUEUES}
     assert {name: {job.id: job.timeout for job in jobs} for name, jobs in waiting.items()} == {
         "events": {"event-41-1": 60, "event-42-1": 60},
         "imports": {"event-41-2": 600},
