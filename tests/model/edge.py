@@ -1,10 +1,12 @@
 """One edge process as a shopper meets it: the real caches, follower, lease, proof and tenants over simulated wires."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+
+import msgpack
 
 from contracts.keys import page_key
 from contracts.page import Page, PageKind
@@ -18,13 +20,13 @@ from edge_renderer.tenants import Tenants
 from edge_renderer.turns import Turns
 from invalidation.follower import Follower
 from tests.model.bus_client import SimulatedBus
-from tests.model.neighbours import CacheServer, Origin, OriginClient, SimulatedShared
+from tests.model.neighbours import NOBODYS, CacheServer, Origin, OriginClient, SimulatedShared
 from tests.model.state_server import StateServer
 from tests.model.virtual_time import Process, VirtualLoop
 from tests.model.wire import Wire
 
 MEMORY_BYTES, SHARE_BYTES = 9_500, 5_000
-"""Of some ten things to hold, about six fit: there are always evictions."""
+"""Of some ten things to hold, five fit: there are always evictions."""
 RECENT_TAGS = 6
 
 _HOST_ANSWER: ContextVar[Answer] = ContextVar("_HOST_ANSWER")
@@ -92,7 +94,7 @@ class SimulatedEdge:
         told = _HOST_ANSWER.get()
         is_excused = told.state is Standing.UNVERIFIED
         if tenant is None:
-            return Read(host, "nobody's", is_excused, "", "", False)
+            return Read(host, NOBODYS, is_excused, "", "", False)
         page = Page(PageKind.PRODUCT, handle=str(handle))
         found = await self.tiers.get(page_key(tenant, page), tenant.store_id, partial(self._page, tenant, handle))
         read = Read(
@@ -117,6 +119,17 @@ class SimulatedEdge:
             return None
         return read
 
+    def held_as_fresh(self) -> Iterator[tuple[str, str]]:
+        """Names and texts of what it would show without asking, as long as its lease lasts."""
+        for held in self.local:
+            if held.is_fresh:
+                entry = held.entry
+                if entry.store_id is None:
+                    yield entry.key.removeprefix("h/"), _host_text(entry)
+                else:
+                    text = entry.body.decode()
+                    yield "/".join(text.split("/")[:2]), text
+
     def could_not_ask(self, since: float) -> bool:
         """Whether the origin failed this edge since then, by its own clock."""
         return bool(self.origin.failed_at) and self.origin.failed_at[-1] >= since
@@ -128,10 +141,15 @@ class SimulatedEdge:
     def assert_books_balance(self) -> None:
         """What is counted is what is held, and nothing that is gone is still known by a tag."""
         local = self.local
-        held = set(local._held.values())
+        held = set(local)
         assert local.held_bytes == sum(one.size_bytes for one in held) <= MEMORY_BYTES
         assert {tag: set(ones) for tag, ones in local._by_tag.items()} == {
             tag: {one for one in held if tag in one.entry.tags} for one in held for tag in one.entry.tags
         }
         assert sum(share.held_bytes for share in local._shares.values()) == local.held_bytes
         assert all(0 < share.held_bytes <= SHARE_BYTES for share in local._shares.values())
+
+
+def _host_text(entry: Entry) -> str:
+    record = msgpack.unpackb(entry.body)
+    return NOBODYS if record is None else f"{record['store_id']}/{record['theme_version']}"

@@ -12,11 +12,16 @@ from tests.model.virtual_time import NOBODY
 from tests.model.wire import Fault, Wire
 
 HEALED_SECONDS = 5.0
+SETTLED_SECONDS = 6.0
+"""What was sent before all faults ended has come, or been given up, by then."""
 LEASED_SECONDS = 8.0
 """Further time until the slowest client, the relay's of the database, has got over its last time-out and pause."""
 
 
-def happen(fleet: Fleet, event: Callable[[Fleet], None], luck: int) -> None:
+Event = Callable[[Fleet], None]
+
+
+def happen(fleet: Fleet, event: Event, luck: int) -> None:
     """The event, and shoppers who read while time goes on. Raises Violation."""
     fleet.rng.seed(luck)
     event(fleet)
@@ -27,7 +32,7 @@ def happen(fleet: Fleet, event: Callable[[Fleet], None], luck: int) -> None:
 def let_shoppers_read(fleet: Fleet) -> None:
     rng = fleet.rng
     seconds = rng.choice((0.0, 0.02, 0.02, 0.1, 0.1, 0.3, 0.3, 1.0, 1.0, 3.0))
-    moments = sorted(rng.random() * seconds for _ in range(rng.choice((0, 2, 4, 8, 16))))
+    moments = sorted(rng.random() * seconds for _ in range(rng.choice((0, 2, 8, 16, 32))))
     begin = fleet.loop.now
     for moment in moments:
         fleet.loop.run_until(begin + moment)
@@ -154,9 +159,18 @@ def trim_the_bus(fleet: Fleet) -> None:
         fleet.loop.call_later(fleet.rng.random() * 4, fleet.state.trim, fleet.rng.choice((0, 1, 3)), context=NOBODY)
 
 
-def step_the_clock(fleet: Fleet) -> None:
-    """Of the state server; every other host's wall clock is looked at by nobody."""
-    fleet.wall_offset_ms += fleet.rng.choice((-60_000, -3_000, -500, 500, 3_000, 60_000))
+def set_the_clock_forward(fleet: Fleet) -> None:
+    """The state server's; every other host's wall clock is looked at by nobody."""
+    fleet.wall_offset_ms += fleet.rng.choice((500, 3_000, 60_000))
+
+
+def set_the_clock_back(fleet: Fleet) -> None:
+    """While all else is well. Were a drain on its way to the server in that very moment, and late, nobody could tell
+    how late: the age of a drain is taken by this clock."""
+    _end_all_faults(fleet)
+    fleet.run_for(SETTLED_SECONDS)
+    fleet.wall_offset_ms -= fleet.rng.choice((500, 3_000, 60_000))
+    fleet.run_for(SETTLED_SECONDS)
 
 
 def forget_cached(fleet: Fleet) -> None:
@@ -185,15 +199,7 @@ def freeze_the_origin(fleet: Fleet) -> None:
 
 def heal(fleet: Fleet) -> None:
     """Within seconds every edge shows every page as it is now, and soon after has its lease back."""
-    for wire in fleet.wires:
-        wire.heal()
-    for process in (*fleet.relays, *(edge.process for edge in fleet.edges)):
-        process.thaw()
-    for server in (fleet.state, fleet.cache, fleet.origin):
-        server.thaw()
-    for number, relay in enumerate(fleet.relays):
-        if relay.is_ended:
-            fleet.restart_relay(number)
+    _end_all_faults(fleet)
     fleet.run_for(HEALED_SECONDS)
     asked = [fleet.ask(edge, host, handle) for edge in fleet.edges for host in HOSTS for handle in range(PRODUCTS + 1)]
     fleet.run_for(3.0)
@@ -206,6 +212,18 @@ def heal(fleet: Fleet) -> None:
         for edge in fleet.edges:
             if not edge.follower.lease.is_valid(edge.process.clock()):
                 raise Violation("all is well, and an edge has no lease")
+
+
+def _end_all_faults(fleet: Fleet) -> None:
+    for wire in fleet.wires:
+        wire.heal()
+    for process in (*fleet.relays, *(edge.process for edge in fleet.edges)):
+        process.thaw()
+    for server in (fleet.state, fleet.cache, fleet.origin):
+        server.thaw()
+    for number, relay in enumerate(fleet.relays):
+        if relay.is_ended:
+            fleet.restart_relay(number)
 
 
 def _assert_current(fleet: Fleet, read: Read | None) -> None:
@@ -222,8 +240,8 @@ def _product(fleet: Fleet) -> tuple[int, int]:
 
 
 def _disturb(fleet: Fleet, wire: Wire) -> None:
-    wire.fault = fleet.rng.choice((Fault.REFUSED, Fault.DEAF, Fault.LOSES_REPLIES, Fault.SLOW))
-    wire.slow_seconds = fleet.rng.choice((0.05, 0.5, 2.0))
+    wire.fault = fleet.rng.choice((Fault.REFUSED, Fault.DEAF, Fault.LOSES_REPLIES, Fault.SLOW, Fault.SLOW))
+    wire.slow_seconds = fleet.rng.choice((0.05, 0.5, 2.0, 4.0))
     _after_a_while(fleet, wire.heal)
 
 
@@ -257,7 +275,8 @@ EVENTS = (
     lose_the_bus,
     fail_over,
     trim_the_bus,
-    step_the_clock,
+    set_the_clock_forward,
+    set_the_clock_back,
     forget_cached,
     back_up_the_cache,
     bring_old_entries_back,

@@ -20,7 +20,7 @@ from invalidation.settings import RelaySettings
 from tests.model.bus_client import SimulatedBus
 from tests.model.edge import Read, SimulatedEdge, Wires
 from tests.model.neighbours import CacheServer, Origin, OutboxClient
-from tests.model.reference import Reference
+from tests.model.reference import ROUNDING_SECONDS, Reference
 from tests.model.state_server import StateServer
 from tests.model.virtual_time import Process, VirtualLoop
 from tests.model.wire import Server, Wire
@@ -106,6 +106,7 @@ class Fleet:
     def ask(self, edge: SimulatedEdge, host: str, handle: int) -> asyncio.Task[Read | None]:
         """A shopper's request arrives now; the answer is judged when it comes."""
         self.reads += 1
+        self._check_lease(edge)
         return edge.process.start(self._shopper(edge, host, handle, self.loop.now))
 
     async def _shopper(self, edge: SimulatedEdge, host: str, handle: int, asked_at: float) -> Read | None:
@@ -138,9 +139,22 @@ class Fleet:
         """Raises Violation if anything has gone wrong so far."""
         for edge in self.edges:
             edge.assert_books_balance()
+            self._check_lease(edge)
         wrong = [*self.violations, *self.loop.failures]
         if wrong:
             raise Violation(wrong[0])
+
+    def _check_lease(self, edge: SimulatedEdge) -> None:
+        """Were nothing heard from now on, this edge would go on showing what it holds until its lease ends. So a lease
+        that is too long is found even if no shopper comes in the moment when it shows."""
+        heard_until = self.loop.now - (edge.process.clock() - edge.follower.lease.heard_until)
+        for name, text in edge.held_as_fresh():
+            ended = heard_until - self.reference.last_true_at(name, text)
+            if ended > ROUNDING_SECONDS:
+                self.violations.append(
+                    f"edge {self.edges.index(edge)} claims to have heard everything until {ended:.3f} s after"
+                    f" {text!r} had ended, and holds it as fresh"
+                )
 
     def end(self) -> None:
         for process in (*self.relays, *(edge.process for edge in self.edges)):

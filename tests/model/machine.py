@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from tests.model.events import EVENTS, happen
+from tests.model.events import EVENTS, Event, happen
 from tests.model.fleet import Fleet, simulated_neighbours
+from tests.model.virtual_time import START_SECONDS
 
-EVENTS_A_STORY, STORIES_A_ROUND = 100, 20
+EVENTS_A_STORY, STORIES_A_ROUND = 100, 5
 _LUCK = st.integers(0, 2**16 - 1)
 
 
@@ -31,7 +32,12 @@ class Tally:
         return self.events + self.reads
 
 
-def run(steps: int, first_seed: int, phases: Sequence[Phase] = (Phase.generate, Phase.shrink)) -> Tally:
+def run(
+    steps: int,
+    first_seed: int,
+    phases: Sequence[Phase] = (Phase.generate, Phase.shrink),
+    events: Sequence[Event] = EVENTS,
+) -> Tally:
     """Raises what the first failing story raises, with the shortest story that Hypothesis finds for it."""
     tally = Tally()
     with simulated_neighbours():
@@ -39,27 +45,29 @@ def run(steps: int, first_seed: int, phases: Sequence[Phase] = (Phase.generate, 
             if tally.steps >= steps:
                 return tally
             try:
-                _round(number, tally, phases)
+                _round(_machine(tally, events), number, phases)
             except BaseException as error:
-                error.add_note(f"this was seed {number}: pytest tests/model -k shows --model-seed={number}")
+                error.add_note(
+                    f"this was seed {number}; pytest tests/model/test_model.py --model-seed {number} shows it again"
+                )
                 raise
     raise AssertionError("unreachable")
 
 
-def _round(number: int, tally: Tally, phases: Sequence[Phase]) -> None:
-    machine = seed(number)(_machine(tally))
+def _round(machine: type[RuleBasedStateMachine], number: int, phases: Sequence[Phase]) -> None:
     how = settings(
         max_examples=STORIES_A_ROUND,
         stateful_step_count=EVENTS_A_STORY,
         phases=phases,
         deadline=None,
         database=None,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(machine, settings=how)
+    run_state_machine_as_test(seed(number)(machine), settings=how)
 
 
-def _machine(tally: Tally) -> type[RuleBasedStateMachine]:
+def _machine(tally: Tally, events: Sequence[Event]) -> type[RuleBasedStateMachine]:
     class Story(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
@@ -69,14 +77,14 @@ def _machine(tally: Tally) -> type[RuleBasedStateMachine]:
             self.fleet.end()
             tally.reads += self.fleet.reads
             tally.stories += 1
-            tally.virtual_seconds += self.fleet.loop.now
+            tally.virtual_seconds += self.fleet.loop.now - START_SECONDS
 
-    for event in EVENTS:
+    for event in events:
         setattr(Story, event.__name__, rule(luck=_LUCK)(_rule(event, tally)))
     return Story
 
 
-def _rule(event: Callable[[Fleet], None], tally: Tally) -> Callable[..., None]:
+def _rule(event: Event, tally: Tally) -> Callable[..., None]:
     def happens(self: Any, luck: int) -> None:
         tally.events += 1
         happen(self.fleet, event, luck)

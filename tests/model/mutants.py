@@ -1,6 +1,5 @@
 """The protocol with one rule broken at a time, for the test of the model test. Each breaks it through `monkeypatch`."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from edge_renderer.cache.tiers import Tiers
 from invalidation.bus import Raw, Reading
 from invalidation.follower import Follower
 from invalidation.lease import Lease
+from tests.model import events
 from tests.model.state_server import StateServer
 
 Patch = pytest.MonkeyPatch
@@ -67,10 +67,6 @@ def trimmed_messages_are_not_missed(patch: Patch) -> None:
     patch.setattr(Follower, "_has_missed_something", has_missed_something)
 
 
-def a_reset_leaves_the_lease(patch: Patch) -> None:
-    patch.setattr(Lease, "end", lambda _: None)
-
-
 def a_reset_distrusts_nothing(patch: Patch) -> None:
     patch.setattr(LocalCache, "distrust", lambda _: None)
 
@@ -82,38 +78,12 @@ def shared_entries_are_not_held_against_positions(patch: Patch) -> None:
     patch.setattr(Proof, "holds", holds)
 
 
-def shared_entries_need_no_lease(patch: Patch) -> None:
-    patch.setattr(Proof, "has_lease", lambda _: True)
-
-
 def the_stale_window_is_ten_seconds(patch: Patch) -> None:
     patch.setattr(local, "STALE_SECONDS", 10.0)
 
 
-def the_stale_window_counts_from_hearing(patch: Patch) -> None:
-    make_stale = LocalCache._make_stale
-
-    def forgiving(self: LocalCache, held: local.Held, heard_at: float) -> None:
-        make_stale(self, held, math.inf)
-        held.stale_until = _now(held) + local.STALE_SECONDS
-
-    def _now(held: local.Held) -> float:
-        return held.expires_at - held.entry.lifetime_ms / 1000 + 3600.0
-
-    patch.setattr(LocalCache, "_make_stale", forgiving)
-
-
 def the_origins_word_is_good_for_ten_seconds(patch: Patch) -> None:
     patch.setattr(tiers, "WORD_SECONDS", 10.0)
-
-
-def the_position_is_noted_after_reading(patch: Patch) -> None:
-    keep = Tiers._keep
-
-    def late(self: Tiers, making: Any, entry: Entry, state: Standing) -> Any:
-        return keep(self, making, entry.at(self._follower.position), state)
-
-    patch.setattr(Tiers, "_keep", late)
 
 
 def a_lapsed_lease_is_not_looked_at(patch: Patch) -> None:
@@ -149,19 +119,26 @@ def the_bytes_of_what_goes_are_not_given_back(patch: Patch) -> None:
     patch.setattr(LocalCache, "_remove", forgetful)
 
 
-MUTANTS: tuple[Callable[[Patch], None], ...] = (
-    the_fill_guard_hears_nothing,
-    the_drains_age_is_ignored,
-    the_messages_age_is_ignored,
-    the_lease_counts_from_the_reply,
-    another_epoch_changes_nothing,
-    trimmed_messages_are_not_missed,
-    a_reset_distrusts_nothing,
-    shared_entries_are_not_held_against_positions,
-    the_stale_window_is_ten_seconds,
-    the_origins_word_is_good_for_ten_seconds,
-    a_lapsed_lease_is_not_looked_at,
-    what_could_not_be_verified_is_not_marked,
-    the_bus_forgets_to_begin_a_new_epoch,
-    the_bytes_of_what_goes_are_not_given_back,
-)
+_ALWAYS = (events.some_seconds_pass, events.edit, events.edit_much)
+
+MUTANTS: dict[Callable[[Patch], None], tuple[events.Event, ...]] = {
+    the_fill_guard_hears_nothing: (events.heal,),
+    the_drains_age_is_ignored: (events.cut_the_relays,),
+    the_messages_age_is_ignored: (events.cut_an_edge_from_the_bus, events.kill_the_relays),
+    the_lease_counts_from_the_reply: (events.cut_an_edge_from_the_bus, events.kill_the_relays),
+    another_epoch_changes_nothing: (events.cut_an_edge_from_the_bus, events.fail_over, events.heal),
+    trimmed_messages_are_not_missed: (events.cut_an_edge_from_the_bus, events.trim_the_bus, events.heal),
+    a_reset_distrusts_nothing: (events.cut_an_edge_from_the_bus, events.lose_the_bus, events.trim_the_bus),
+    shared_entries_are_not_held_against_positions: (events.restart_an_edge,),
+    the_stale_window_is_ten_seconds: (events.cut_an_edge_from_the_origin,),
+    the_origins_word_is_good_for_ten_seconds: (events.kill_the_relays,),
+    a_lapsed_lease_is_not_looked_at: (events.kill_the_relays,),
+    what_could_not_be_verified_is_not_marked: (events.cut_an_edge_off,),
+    the_bus_forgets_to_begin_a_new_epoch: (events.cut_an_edge_from_the_bus, events.fail_over, events.heal),
+    the_bytes_of_what_goes_are_not_given_back: (),
+}
+"""Each with the events under which it shows soonest: the machine is the same, and the time of a suite is dear."""
+
+
+def events_for(mutant: Callable[[Patch], None]) -> tuple[events.Event, ...]:
+    return _ALWAYS + MUTANTS[mutant]

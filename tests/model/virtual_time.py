@@ -15,6 +15,7 @@ from typing import Any
 PROCESS: ContextVar["Process | None"] = ContextVar("PROCESS", default=None)
 NOBODY = copy_context()
 TICK_SECONDS = 0.001
+START_SECONDS = 1000.0
 
 
 class Handle:
@@ -73,7 +74,7 @@ class Process:
 
 class VirtualLoop(asyncio.AbstractEventLoop):
     def __init__(self, rng: Random) -> None:
-        self.now = 1000.0
+        self.now = START_SECONDS
         self.ready: deque[Handle] = deque()
         self.failures: list[str] = []
         self._due: list[tuple[float, float, int, Handle]] = []
