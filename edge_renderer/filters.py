@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 
 from contracts.money import to_decimal_text, to_display
 from edge_renderer import colors
-from edge_renderer.sandbox import RenderState, state_of, text_of
+from edge_renderer.sandbox import STATE, RenderState, state_of, text_of
 
 _TAG = re.compile(r"<[^>]*>")
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -159,8 +159,11 @@ def _paragraphs(value: Any) -> Markup:
 
 @pass_context
 def _text(context: Context, value: Any) -> Any:
-    shown = text_of(value)
-    state_of(context).charge_output(len(shown))
+    shown = value if isinstance(value, str) else text_of(value)
+    state = context.parent[STATE]
+    state.bytes_left -= len(shown)
+    if state.bytes_left < 0:
+        state.look()
     return shown
 
 

@@ -69,7 +69,6 @@ class RenderState:
     __slots__ = (
         "_clock",
         "_deadline",
-        "_steps_left",
         "bytes_left",
         "currency",
         "data",
@@ -77,6 +76,7 @@ class RenderState:
         "locale",
         "modules",
         "part_tags",
+        "steps_left",
         "tags",
         "theme",
     )
@@ -102,23 +102,22 @@ class RenderState:
         self.modules: dict[str, TemplateModule] = {}
         self._clock = clock
         self._deadline = clock() + limits.seconds
-        self._steps_left = limits.steps
+        self.steps_left = limits.steps
         self.bytes_left = limits.output_bytes
 
-    def charge(self, byte_count: int) -> None:
-        """One step (a loop turn, a macro, an include, a call) that may print `byte_count` bytes of its own text."""
-        steps_left = self._steps_left = self._steps_left - 1
-        if steps_left < 0:
+    def look(self) -> None:
+        """At what is left. Raises RenderLimitError."""
+        if self.steps_left < 0:
             raise RenderLimitError(f"the theme took more than {self.limits.steps} steps")
-        if byte_count:
-            self.charge_output(byte_count)
-        if steps_left % _STEPS_A_LOOK == 0 and self._clock() > self._deadline:
+        if self.bytes_left < 0:
+            raise RenderLimitError(f"the page is over {self.limits.output_bytes} bytes")
+        if self._clock() > self._deadline:
             raise RenderLimitError(f"the theme took longer than {self.limits.seconds} s")
 
     def charge_output(self, byte_count: int) -> None:
         self.bytes_left -= byte_count
         if self.bytes_left < 0:
-            raise RenderLimitError(f"the page is over {self.limits.output_bytes} bytes")
+            self.look()
 
     def check_length(self, length: int) -> None:
         if length > self.limits.text_length:
@@ -155,7 +154,12 @@ def text_of(value: Any) -> str:
 
 @pass_context
 def _charge_step(context: Context, byte_count: int) -> str:
-    context.parent[STATE].charge(byte_count)
+    """One step (a loop turn, a macro, an include) that may print `byte_count` bytes of its own text."""
+    state = context.parent[STATE]
+    state.steps_left -= 1
+    state.bytes_left -= byte_count
+    if state.steps_left < 0 or state.bytes_left < 0 or state.steps_left % _STEPS_A_LOOK == 0:
+        state.look()
     return ""
 
 
@@ -245,7 +249,7 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         state = context.parent[STATE]
         state.bytes_left -= len(text)  # charge_output, without the call: this runs some hundred times a page
         if state.bytes_left < 0:
-            state.charge_output(0)
+            state.look()
         return text
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -272,13 +276,15 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         return obj if isinstance(obj, ChainableUndefined) else self.undefined(obj=obj, name=argument)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        __context.parent[STATE].charge(0)
-        if type(__obj) is Macro:  # the usual case, without Context.call's questions about what to pass
+        if (
+            type(__obj) is Macro
+        ):  # the usual case, without Context.call's questions about what to pass; it charges itself
             kwargs.pop("_block_vars", None)
             kwargs.pop("_loop_vars", None)
             return __obj(__context.eval_ctx, *args, **kwargs)
         if not __self.is_safe_callable(__obj):
             raise SecurityError("a theme can call macros, super(), caller(), loop.cycle() and range() only")
+        _charge_step(__context, 0)
         return __context.call(__obj, *args, **kwargs)
 
     def is_safe_callable(self, obj: Any) -> bool:
