@@ -160,16 +160,16 @@ def _edge(
     follower = hearing.follower
     metrics = EdgeMetrics(registry)
     follower.measure(metrics.commit_to_applied_seconds.observe)
-    registry.register(CounterCollector("stoa_edge_cache", tiers.counters))
     registry.register(CounterCollector("stoa_edge_follower", follower.counters))
     origin = OriginClient(session, metrics, settings)
     away: Gauge = ("stoa_edge_origin_away", "1 while the origin is silent", lambda: origin.reach.is_away)
     registry.register(GaugeCollector([*_gauges(tiers, hearing), *fairness.gauges(), away]))
     apologies = Apologies(theming.renderer, metrics)
-    hit_path = HitPath(
-        tiers.local, follower.lease, hearing.clock, Heads(settings.edge_remembered_heads // 2), tiers.counters
-    )
+    heads = Heads(settings.edge_remembered_heads // 2)
+    hit_path = HitPath(tiers.local, follower.lease, hearing.clock, heads)
     registry.register(CounterCollector("stoa_edge_hit_path", hit_path.counters))
+    at_the_socket = hit_path.counters
+    registry.register(CounterCollector("stoa_edge_cache", tiers.counters, lambda: {"hits_local": at_the_socket.hits}))
     registry.register(AnswerCollector(metrics.answered, hit_path.counters))
     shopfront = Shopfront(
         Tenants(tiers, origin, fairness.fills, round(settings.edge_unknown_host_seconds * 1000)),

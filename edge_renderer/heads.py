@@ -6,38 +6,44 @@ whole request are remembered, and a value that is left out holds no byte that th
 depends on a cookie or a referrer, and the condition's value is read each time.
 """
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import httptools
 
 from contracts.tenant import normalise_host
 from edge_renderer.request import accepted_encodings
 
+if TYPE_CHECKING:
+    from edge_renderer.hit_path import Way
+
 MOST_REQUEST_BYTES = 4096
 """Longer ones are not looked at here: the memo holds some thousands of them."""
 
-_VERSION = b" HTTP/1.1\r\n"
-_AS_BROWSERS_WRITE = (b"\r\nCookie: ", b"\r\nReferer: ", b"\r\nIf-None-Match: ")
-_AS_PROXIES_WRITE = (b"\r\ncookie: ", b"\r\nreferer: ", b"\r\nif-none-match: ")
-# What stands in the key where a line was: no accepted block has a line feed alone.
-_COOKIE, _REFERER, _CONDITION = b"\ncookie\n", b"\nreferer\n", b"\ncondition\n"
+# The second spelling is that of proxies which were asked over HTTP/2.
+_COOKIE, _REFERER, _CONDITION = b"\r\nCookie: ", b"\r\nReferer: ", b"\r\nIf-None-Match: "
+_COOKIE_2, _REFERER_2, _CONDITION_2 = b"\r\ncookie: ", b"\r\nreferer: ", b"\r\nif-none-match: "
+# What stands in the key where a line was, ends of lines included: no accepted block has a zero byte.
+_NO_COOKIE, _NO_REFERER, _NO_CONDITION = b"\r\n\0cookie\r\n", b"\r\n\0referer\r\n", b"\r\n\0condition\r\n"
 _PRINTABLE = bytes(range(0x20, 0x7F))
 # These ask for more than a page: a body, another protocol, or words in between.
 _NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"))
 
 
-@dataclass(frozen=True, slots=True)
 class Meaning:
-    """Of a block of headers, as far as pages go. `host` is normalised, and empty for what is not a plain question."""
+    """Of a block of headers, as far as pages go: whose host, and what encodings. One object for all who ask alike.
 
-    host: bytes
-    encodings: frozenset[str] = frozenset()
+    `ways`: what the hit path knows to answer them, by method and target.
+    """
+
+    __slots__ = ("__weakref__", "ways")
+
+    def __init__(self) -> None:
+        self.ways: dict[bytes, Way] = {}
 
 
-Asked = tuple[bytes, Meaning, bytes]
-"""Method and target (b"GET /cart"), what the headers mean, and the value of If-None-Match (empty: there is none)."""
-
-_SOMETHING_ELSE = Meaning(b"")
+_SOMETHING_ELSE = Meaning()
+"""Nothing is known to answer it."""
 
 
 class Heads:
@@ -47,45 +53,56 @@ class Heads:
         self._most = most
         self._young: dict[bytes, Meaning] = {}
         self._old: dict[bytes, Meaning] = {}
+        self._meanings: WeakValueDictionary[tuple[str, frozenset[str]], Meaning] = WeakValueDictionary()
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def read(self, request: bytes) -> Asked | None:
-        """`request`: what came, if it may be one head. None: not one that can be answered by what is remembered."""
-        if len(request) > MOST_REQUEST_BYTES:
-            return None
-        line, _, block = request.partition(_VERSION)
-        names = _AS_PROXIES_WRITE if block.startswith(b"host: ") else _AS_BROWSERS_WRITE
-        condition = b""
-        before, found, after = block.partition(names[0])
+    def meaning(self, host: str, encodings: frozenset[str]) -> Meaning:
+        """`host` is normalised."""
+        known = self._meanings.get((host, encodings))
+        if known is None:
+            known = self._meanings[host, encodings] = Meaning()
+        return known
+
+    def read(self, block: bytes, request: bytes) -> tuple[Meaning, bytes] | None:
+        """What a request's headers mean, and the value of its If-None-Match; None if that cannot be told from memory.
+
+        `block` is what follows the first line in `request`, which should be one head to its empty line, and if it is
+        not, means nothing.
+        """
+        condition, spelt = b"", _REFERER
+        before, found, after = block.partition(_COOKIE)
+        if not found:
+            before, found, after = block.partition(_COOKIE_2)
+            spelt = _REFERER_2 if found else _REFERER
         if found:
             value, _, after = after.partition(b"\r\n")
             if value.translate(None, _PRINTABLE):
                 return None
-            block = _COOKIE.join((before, after))
-        before, found, after = block.partition(names[1])
+            block = _NO_COOKIE.join((before, after))
+        before, found, after = block.partition(spelt)
         if found:
             value, _, after = after.partition(b"\r\n")
             if value.translate(None, _PRINTABLE):
                 return None
-            block = _REFERER.join((before, after))
-        before, found, after = block.partition(names[2])
+            block = _NO_REFERER.join((before, after))
+        before, found, after = block.partition(_CONDITION if spelt is _REFERER else _CONDITION_2)
         if found:
             condition, _, after = after.partition(b"\r\n")
             if condition.translate(None, _PRINTABLE):
                 return None
-            block = _CONDITION.join((before, after))
-        meaning = self._young.get(block) or self._read_slowly(request, block, condition)
-        return line, meaning, condition
+            block = _NO_CONDITION.join((before, after))
+        return self._young.get(block) or self._read_slowly(block, request, condition), condition
 
-    def _read_slowly(self, request: bytes, block: bytes, condition: bytes) -> Meaning:
+    def _read_slowly(self, block: bytes, request: bytes, condition: bytes) -> Meaning:
         meaning = self._old.get(block)
         if meaning is None:
             head = _Head()
             if not head.accepts(request):
                 return _SOMETHING_ELSE
-            meaning = head.meaning(condition)
+            host, encodings = head.host(condition), head.encodings()
+            meaning = _SOMETHING_ELSE if host is None else self.meaning(host, encodings)
         if len(self._young) >= self._most:
             self._old, self._young = self._young, {}
         self._young[block] = meaning
@@ -120,14 +137,16 @@ class _Head:
             return False
         return self._completed == 1
 
-    def meaning(self, condition: bytes) -> Meaning:
-        """`condition`: what was taken for the value of If-None-Match. Other spellings of it go the slow way."""
+    def host(self, condition: bytes) -> str | None:
+        """Normalised; None if it is not a plain question of one host, with `condition` as its only If-None-Match."""
         names = {name for name, _ in self._headers}
-        hosts = [value for name, value in self._headers if name == b"host"]
-        host = normalise_host(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
-        conditions = [value for name, value in self._headers if name == b"if-none-match"]
+        conditions = self._values(b"if-none-match")
+        hosts = self._values(b"host")
         is_plain = self._is_kept_alive and _NOT_PLAIN.isdisjoint(names) and conditions in ([], [condition.strip(b" ")])
-        if host is None or not is_plain:
-            return _SOMETHING_ELSE
-        taken = b", ".join(value for name, value in self._headers if name == b"accept-encoding")
-        return Meaning(host.encode(), accepted_encodings(taken.decode("latin-1")))
+        return normalise_host(hosts[0].decode("latin-1")) if is_plain and len(hosts) == 1 else None
+
+    def encodings(self) -> frozenset[str]:
+        return accepted_encodings(b", ".join(self._values(b"accept-encoding")).decode("latin-1"))
+
+    def _values(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self._headers if key == name]

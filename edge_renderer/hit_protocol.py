@@ -16,41 +16,50 @@ class HitProtocol(BoundedProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._is_quiet = False
+        """Nothing has gone to uvicorn since it was between two requests."""
         self._hits = 0
         self._hits_when_set = 0
 
     def data_received(self, data: bytes) -> None:
-        """What comes is most often one request; several at once are taken apart only when it is not.
-
-        A client that does not read its answers has to wait for them in uvicorn's queue, which stops reading from it.
-        """
-        if self.is_between_requests and not self.flow.write_paused:
+        """What comes is most often one request; several at once are taken apart only when it is not."""
+        if self._is_quiet or self._becomes_quiet():
             answer = self.hit_path.answer(data, self.server_state.default_headers)
             if answer is not None:
-                self.transport.writelines(answer)
-                self._note_hit()
+                self._send(answer)
                 return
             data = self._answer_first(data)
-        if data:
-            super().data_received(data)
+            if not data:
+                return
+            self._is_quiet = False
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        """Who does not read the answers has to wait for more in uvicorn's queue, which then reads no further."""
+        self._is_quiet = False
+        super().pause_writing()
+
+    def _becomes_quiet(self) -> bool:
+        self._is_quiet = self.is_between_requests and not self.flow.write_paused
+        return self._is_quiet
 
     def _answer_first(self, data: bytes) -> bytes:
         """Answers those of several requests that are hits and stand before all others; returns what is left."""
         start = 0
-        while start < len(data) and not self.flow.write_paused:
+        while start < len(data) and self._is_quiet:
             end = data.find(b"\r\n\r\n", start) + 4
             if end < 4 or (start == 0 and end == len(data)):
                 break
             answer = self.hit_path.answer(data[start:end], self.server_state.default_headers)
             if answer is None:
                 break
-            self.transport.writelines(answer)
-            self._note_hit()
+            self._send(answer)
             start = end
         return data[start:]
 
-    def _note_hit(self) -> None:
+    def _send(self, answer: tuple[bytes, bytes]) -> None:
         """Timers are not set anew for each hit: that would be a tenth of its cost."""
+        self.transport.writelines(answer)
         self._hits += 1
         if self.timeout_keep_alive_task is None:
             self._stop_head_timer()

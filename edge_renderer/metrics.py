@@ -2,7 +2,7 @@
 those are read when somebody asks, so that counting costs the hit path nothing."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -85,15 +85,17 @@ class AnswerCollector(Collector):
 
 
 class CounterCollector(Collector):
-    """A dataclass of plain counts, each as `<prefix>_<field>_total`."""
+    """A dataclass of plain counts, each as `<prefix>_<field>_total`; `more` is what others have counted of a field."""
 
-    def __init__(self, prefix: str, counters: Any) -> None:
+    def __init__(self, prefix: str, counters: Any, more: Callable[[], Mapping[str, int]] = dict) -> None:
         self._prefix = prefix
         self._counters = counters
+        self._more = more
 
     def collect(self) -> Iterator[Metric]:
+        more = self._more()
         for field in dataclasses.fields(self._counters):
-            value = getattr(self._counters, field.name)
+            value = getattr(self._counters, field.name) + more.get(field.name, 0)
             yield CounterMetricFamily(f"{self._prefix}_{field.name}", field.name.replace("_", " "), value=value)
 
 

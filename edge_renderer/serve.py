@@ -129,8 +129,7 @@ class Shopfront:
     def _respond(self, request: Request, found: Found) -> Answer:
         status = cache_status(found)
         if status is LOCAL_HIT and request.host is not None:
-            line = f"{request.method} {request.target}"
-            self._hit_path.offer(request.host, line, self._tenants.record(request.host), found.held)
+            self._hit_path.offer(request, self._tenants.record(request.host), found.held)
         return respond(request.encodings, request.header(b"if-none-match"), found.entry, status)
 
     async def _cart(self, tenant: Tenant, request: Request) -> Answer:

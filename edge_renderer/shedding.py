@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contracts.tenant import StoreId
 from edge_renderer.costs import Costs
 
-TICK_SECONDS = 0.01
-TICKS = 10
+TICK_SECONDS = 0.025
+TICKS = 4
 _MORE = 0.1
 _LESS = 0.02
 

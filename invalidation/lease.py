@@ -5,6 +5,7 @@ It is arithmetic on one local clock and durations; no two hosts' clocks are ever
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 Clock = Callable[[], float]
 """Seconds that never go back."""
@@ -12,14 +13,9 @@ Clock = Callable[[], float]
 LEASE_SECONDS = 4.0
 
 
-def lease_clock() -> float:
-    """Monotonic seconds that go on while the machine sleeps, where the system has such a clock: a laptop or a
-    virtual machine that wakes up must find its leases lapsed."""
-    return _clock_gettime(_CLOCK_ID)
-
-
-_clock_gettime = time.clock_gettime
-_CLOCK_ID: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+lease_clock: Clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Monotonic seconds that go on while the machine sleeps, where the system has such a clock: a laptop or a virtual
+machine that wakes up must find its leases lapsed."""
 
 
 class Lease:

@@ -11,10 +11,9 @@ from email.utils import formatdate
 from typing import Any
 
 from edge_renderer import __main__ as program
-from edge_renderer import hit_path
-from edge_renderer.cache.local import LocalCache
+from edge_renderer.answer import HeaderLine
 from edge_renderer.heads import Heads, Meaning
-from edge_renderer.hit_path import HitPath, Prepared
+from edge_renderer.hit_path import HitPath, Way
 from edge_renderer.hit_protocol import HitProtocol
 from edge_renderer.listening import server_of
 
@@ -33,29 +32,23 @@ def without_remembered_heads() -> None:
     """Every request's headers through the parser, and their meaning made anew."""
     read_slowly = Heads._read_slowly
 
-    def read_and_forget(self: Heads, request: bytes, block: bytes) -> Meaning:
-        meaning = read_slowly(self, request, block)
+    def read_and_forget(self: Heads, block: bytes, request: bytes, condition: bytes) -> Meaning:
+        meaning = read_slowly(self, block, request, condition)
         self._young.clear()
         return meaning
 
     swap(Heads, "_read_slowly", read_and_forget)
 
 
-class _Forgetful(dict[Any, Any]):
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """Nothing stays."""
-
-
 def without_prebuilt_answers() -> None:
-    """Header lines put together for every answer. Nothing of it is kept, so nothing is weighed."""
+    """Header lines put together for every answer."""
+    turn = Way.turn
 
-    class Unprepared(Prepared):
-        def __init__(self) -> None:
-            super().__init__()
-            self.variants = _Forgetful()
+    def turn_each_time(self: Way, date: list[HeaderLine]) -> None:
+        turn(self, date)
+        self.date = None
 
-    swap(hit_path, "Prepared", Unprepared)
-    swap(LocalCache, "grow", lambda _self, _held, _more_bytes: True)
+    swap(Way, "turn", turn_each_time)
 
 
 def with_a_date_each() -> None:
@@ -71,14 +64,15 @@ def with_a_date_each() -> None:
 def with_a_timer_each() -> None:
     """The idle timer set anew by every answer, as uvicorn does."""
 
-    def note_hit(self: HitProtocol) -> None:
-        self._hits += 1
-        self._stop_head_timer()
+    send = HitProtocol._send
+
+    def send_and_set(self: HitProtocol, answer: tuple[bytes, bytes]) -> None:
+        send(self, answer)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
         self._set_idle_timer()
 
-    swap(HitProtocol, "_note_hit", note_hit)
+    swap(HitProtocol, "_send", send_and_set)
 
 
 def without_uvloop() -> None:

@@ -8,14 +8,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.keys import shop_tag
-from edge_renderer.hit_path import MOST_ADDRESSES, HitPath
+from edge_renderer.hit_path import MOST_WAYS, HitPath
 from tests.fixtures.bus import HandRelay, bus_at
 from tests.fixtures.edges import BOWL, TEA, Worker, listening, raw_answer, worker
 from tests.fixtures.made_up_shops import ACORN_ID
@@ -215,6 +215,18 @@ async def test_a_browsers_requests_are_hits_whatever_its_cookies_are(twins: Twin
     assert answer.count(b"content-encoding: br") == 50
 
 
+_VARYING = (b"Cookie: a=%d\r\n", b"Referer: https://acorn.example.com/%d\r\n", b'If-None-Match: "%d"\r\n')
+
+
+@pytest.mark.parametrize("lines", list(permutations(_VARYING)))
+async def test_what_varies_is_not_remembered_in_whatever_order_it_stands(twins: Twins, lines: tuple[bytes, ...]) -> None:
+    remembered = len(twins.hit_path.heads)
+    before = twins.hits
+    await twins.agree(b"".join(plain(BOWL, b"".join(lines) % (n, n, n)) for n in range(20)))
+    assert twins.hits - before == 20
+    assert len(twins.hit_path.heads) == remembered + 2  # the last request is one as well
+
+
 async def test_one_request_cut_anywhere_is_one_request(twins: Twins) -> None:
     request = plain(BOWL, b"Cookie: cart=abc\r\nReferer: https://acorn.example.com/\r\n")
     expected = await twins.agree(request)
@@ -307,7 +319,7 @@ async def test_addresses_and_variants_are_counted_and_go_with_their_page(twins: 
     local, path = twins.worker.edge.tiers.local, twins.hit_path
     for number in range(100):
         await _converse(twins.quick, plain(f"{BOWL}?utm_source={number}") + LAST, ())
-    assert MOST_ADDRESSES <= len(path) < MOST_ADDRESSES + 40
+    assert MOST_WAYS <= len(path) < MOST_WAYS + 40
     assert local.held_bytes > 0
     for held in list(local):
         local.drop(held.entry.key)
