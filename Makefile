@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=
+# Tests mostly wait, so there are more workers than cores.
+WORKERS ?= 3
 
 .PHONY: setup up test check format bench lock clean
 
@@ -22,7 +24,8 @@ up: setup
 
 test: setup
 	@$(BIN)/python -m tests.browser.install
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not alone" $(ARGS)
+	$(BIN)/python -m pytest -m alone $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .
