@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import quote, unquote, unquote_plus, urlencode
 
 MAX_TARGET_BYTES = 8192
 MAX_QUERY_TEXT = 100
@@ -199,7 +199,10 @@ def _clean(page: Page, query: str) -> tuple[tuple[str, str], ...]:
     if not allowed or not query:
         return ()
     given: dict[str, str] = {}
-    for name, value in parse_qsl(query):
-        given.setdefault(name, value)  # the first of duplicates counts
+    for field in query.split("&"):
+        name, _, value = field.partition("=")
+        known = unquote_plus(name)
+        if value and known in allowed and known not in given:  # the first of duplicates counts
+            given[known] = unquote_plus(value)
     cleaned = ((name, check(given[name])) for name, check in allowed.items() if name in given)
     return tuple((name, value) for name, value in cleaned if value is not None)

@@ -59,7 +59,8 @@ def _protocol(settings: EdgeSettings, hit_path: HitPath | None) -> type[BoundedP
 def bound_socket(host: str, port: int, *, is_shared: bool = False) -> Iterator[socket.socket]:
     """A shared port is bound by every worker; the kernel deals connections out among them."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as bound:
+    # Named, because asyncio's own loop leaves Nagle's delay on where it is not.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if is_shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -294,7 +294,7 @@ class _Pipe:
 
 
 def _bound(port: int) -> socket.socket:
-    bound = socket.socket()
+    bound = socket.socket(proto=socket.IPPROTO_TCP)  # or asyncio leaves Nagle's delay on
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(("127.0.0.1", port))

@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import uvloop
+
 from contracts.events import Position
 from edge_renderer.app import Edge, running_edge
 from edge_renderer.listening import bound_socket, server_of
@@ -61,7 +63,7 @@ def lone_edge(origin_url: str = "", **changes: Any) -> Iterator[LoneEdge]:
 
     def work() -> None:
         try:
-            asyncio.run(serve())
+            uvloop.run(serve())  # as a worker does
         except BaseException as error:
             ready.append(error)
             told.set()

@@ -1,7 +1,7 @@
 """One normaliser makes the key and the route: every spelling of a page comes to one page, or to a refusal."""
 
 import string
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 from hypothesis import given
@@ -129,3 +129,10 @@ _ADDRESSES = {
     "/sitemap.xml": Page(PageKind.SITEMAP, PageFormat.XML),
     "/robots.txt": Page(PageKind.ROBOTS, PageFormat.TEXT),
 }
+
+
+@given(st.text(alphabet="qv&=+%41?;é \x00", max_size=30))
+def test_a_query_is_read_as_everybody_reads_it_and_the_first_of_two_counts(query: str) -> None:
+    page = parse_target(f"/search?{query}")
+    first = dict(reversed(parse_qsl(query)))
+    assert page == parse_target(f"/search?{urlencode({'q': first.get('q', '')})}")
