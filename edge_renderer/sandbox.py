@@ -34,7 +34,7 @@ _WHOLE_NUMBERS: Mapping[str, Callable[[int, int], Any]] = {
 }
 _needs_escaping = re.compile("[&<>\"']").search
 _STEP = "_step"
-_STEPS_A_LOOK = 16  # steps between two looks at the clock: processor time costs a system call
+_STEPS_A_LOOK = 32  # steps between two looks at the clock: processor time costs a system call
 
 _LOOP_NAMES = "index index0 revindex revindex0 first last length previtem nextitem cycle"
 _TESTS = (

@@ -1,9 +1,10 @@
 """What a page costs that is in no cache: distinct pages of many small shops, from one edge worker and the origin.
 
 The shops are made for this run, under host names that nobody has used before, and each page is asked for once: nothing
-of them can be in any cache. One half of the shops gives the rate at saturation (as many requests at once as there are
-connections), the other half the latencies at half of that rate (open loop, from the intended start). Each half is asked
-first for one page of every shop, whose host the edge does not know yet, and then for the other pages.
+of them can be in any cache. One half of the shops gives the rate at saturation and the processor time (closed loop: a
+few requests at once, so that nothing is refused for the worker's lateness), the other half the latencies at half of
+that rate (open loop, from the intended start). Each half is asked first for one page of every shop, whose host the edge
+does not know yet, and then for the other pages. Only pages count: what was refused or failed is told beside them.
 """
 
 import asyncio
@@ -21,13 +22,15 @@ import httpx
 import psycopg
 from rich.console import Console
 
+from loadtest.closed_loop import closed_loop
+from loadtest.cpu_time import cpu_ms_each, cpu_seconds
 from loadtest.open_loop import Address, Report, Request, get, open_loop
 from loadtest.shops import LoadShop, made_up_shops
 from standalone.ready_file import Ready, read_ready
 
-CONNECTIONS = 16
-CHUNK = 400
-"""Requests offered at once; few enough to be answered within the generator's patience on a slow machine."""
+AT_ONCE = 8
+"""Enough to keep edge and origin busy at the same time, and no more: pages that only wait make the worker late."""
+CONNECTIONS = 64
 WARM_UP_SHOPS = 40
 PAGES_OF_KNOWN_HOSTS = 4000
 HEADERS = (
@@ -59,6 +62,15 @@ class Half:
 
 
 @dataclass(frozen=True, slots=True)
+class Saturation:
+    """`failed`: requests that were answered with something else than a page, or not at all."""
+
+    pages_per_s: float
+    failed: int
+    cpu_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """What the edge and PostgreSQL have counted so far."""
 
@@ -72,33 +84,39 @@ class Tally:
 
 
 async def run(data_dir: Path, console: Console, *, shops: int = 2000, seed: int = 1) -> dict[str, Any]:
-    """Keys: pages_per_s, p50_ms, p95_ms, p99_ms (of cold hosts: the worst case), failed, cold_host, known_host,
-    round_trips, breakdown_ms. The last two are per page of a known host, at half of saturation."""
+    """Keys: pages_per_s, p50_ms, p95_ms, p99_ms (of cold hosts: the worst case), failed, cold_host and known_host (the
+    same of each), cpu_ms (of each, by program, per page at saturation); and per page of a known host at half of
+    saturation: round_trips, breakdown_ms."""
     ready = read_ready(data_dir)
     console.print(f"making {shops} shops")
     async with made_up_shops(ready.database_url, secrets.token_hex(3), shops + WARM_UP_SHOPS, seed=seed) as made:
         chance = Random(seed)  # noqa: S311 - an order, not a secret
-        address = _address(ready)
         warm_up = Half.of(made[:WARM_UP_SHOPS], chance)
-        await _saturated(address, warm_up.cold + warm_up.known)
+        await _saturated(ready, warm_up.cold + warm_up.known)
         middle = WARM_UP_SHOPS + shops // 2
         busy, calm = Half.of(made[WARM_UP_SHOPS:middle], chance), Half.of(made[middle:], chance)
-        return await _measured(ready, address, busy, calm, console)
+        return await _measured(ready, busy, calm, console)
 
 
-async def _measured(ready: Ready, address: Address, busy: Half, calm: Half, console: Console) -> dict[str, Any]:
+async def _measured(ready: Ready, busy: Half, calm: Half, console: Console) -> dict[str, Any]:
     console.print(f"{len(busy.cold)} pages of unknown hosts, {len(busy.known)} of known ones, at saturation")
-    cold_rate, cold_failed = await _saturated(address, busy.cold)
-    known_rate, known_failed = await _saturated(address, busy.known)
-    console.print(f"at half of it: {cold_rate / 2:.0f}/s, {known_rate / 2:.0f}/s")
-    cold = await open_loop(address, calm.cold, cold_rate / 2, 600, CONNECTIONS * 4)
+    most_cold, most_known = await _saturated(ready, busy.cold), await _saturated(ready, busy.known)
+    console.print(f"at half of it: {most_cold.pages_per_s / 2:.0f}/s, {most_known.pages_per_s / 2:.0f}/s")
+    cold = await open_loop(_address(ready), calm.cold, most_cold.pages_per_s / 2, 600, CONNECTIONS)
     idle, before = await _idle_rates(ready)
-    known = await open_loop(address, calm.known, known_rate / 2, 600, CONNECTIONS * 4)
+    known = await open_loop(_address(ready), calm.known, most_known.pages_per_s / 2, 600, CONNECTIONS)
     after = await _tally(ready)
-    failed = cold_failed + known_failed + _failed(cold) + _failed(known)
-    rows = {"cold_host": _row(cold_rate, cold), "known_host": _row(known_rate, known)}
-    round_trips, breakdown = _explained(before, after, idle, len(calm.known))
-    return {**rows["cold_host"], "failed": failed, **rows, "round_trips": round_trips, "breakdown_ms": breakdown}
+    failed = most_cold.failed + most_known.failed + _failed(cold) + _failed(known)
+    rows = {"cold_host": _row(most_cold, cold), "known_host": _row(most_known, known)}
+    round_trips, breakdown = _explained(before, after, idle, known.statuses[200])
+    return {
+        **rows["cold_host"],
+        "failed": failed,
+        "pages": rows,
+        "cpu_ms": {"cold_host": most_cold.cpu_ms, "known_host": most_known.cpu_ms},
+        "round_trips": round_trips,
+        "breakdown_ms": breakdown,
+    }
 
 
 def _address(ready: Ready) -> Address:
@@ -106,24 +124,20 @@ def _address(ready: Ready) -> Address:
     return parts.hostname or "127.0.0.1", parts.port or 80
 
 
-async def _saturated(address: Address, requests: Sequence[Request]) -> tuple[float, int]:
-    """Pages a second, and how many were no pages."""
-    seconds, failed = 0.0, 0
-    for begin in range(0, len(requests), CHUNK):
-        began = time.perf_counter()
-        report = await open_loop(address, requests[begin : begin + CHUNK], 1e9, 600, CONNECTIONS)
-        seconds += time.perf_counter() - began
-        failed += _failed(report)
-    return (len(requests) - failed) / seconds, failed
+async def _saturated(ready: Ready, requests: Sequence[Request]) -> Saturation:
+    before = cpu_seconds(ready)
+    report = await closed_loop(_address(ready), requests, AT_ONCE)
+    pages = report.statuses[200]
+    return Saturation(pages / report.seconds, _failed(report), cpu_ms_each(before, cpu_seconds(ready), pages))
 
 
 def _failed(report: Report) -> int:
     return report.errors.total() + sum(count for status, count in report.statuses.items() if status != 200)
 
 
-def _row(rate: float, report: Report) -> dict[str, float]:
+def _row(most: Saturation, report: Report) -> dict[str, float]:
     shown = report.as_dict()
-    return {"pages_per_s": round(rate, 1), **{name: shown[name] for name in ("p50_ms", "p95_ms", "p99_ms")}}
+    return {"pages_per_s": round(most.pages_per_s, 1), **{name: shown[name] for name in ("p50_ms", "p95_ms", "p99_ms")}}
 
 
 async def _idle_rates(ready: Ready) -> tuple[tuple[float, float], Tally]:
@@ -153,21 +167,21 @@ def _explained(
     before: Tally, after: Tally, idle: tuple[float, float], pages: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Round trips, and milliseconds by step. `sql`: while PostgreSQL was at work; `origin_and_network`: the rest of
-    asking the origin."""
+    asking the origin; `turn_and_decode`: of making a page, what is neither asking nor rendering."""
     seconds = after.at - before.at
 
-    def per_page_ms(name: str) -> float:
-        return after.since(before, name) * 1000 / pages
+    def mean_ms(name: str) -> float:
+        times = after.since(before, f"{name}_count")
+        return after.since(before, f"{name}_sum") * 1000 / times if times else 0.0
 
-    asked, fill = per_page_ms("stoa_edge_ask_seconds_sum"), per_page_ms("stoa_edge_fill_seconds_sum")
-    render = per_page_ms("stoa_edge_render_seconds_sum")
+    asked, render = mean_ms("stoa_edge_ask_seconds"), mean_ms("stoa_edge_render_seconds")
     sql = max(0.0, (after.active_ms - before.active_ms - idle[1] * seconds) / pages)
     steps = {
         "origin_and_network": asked - sql,
         "sql": sql,
-        "decode": fill - asked - render,
+        "turn_and_decode": mean_ms("stoa_edge_fill_seconds") - asked - render,
         "render": render,
-        "compress": per_page_ms("stoa_edge_cache_compress_seconds_total"),
+        "compress": after.since(before, "stoa_edge_cache_compress_seconds_total") * 1000 / pages,
     }
     transactions = (after.transactions - before.transactions - idle[0] * seconds) / pages
     round_trips = {
