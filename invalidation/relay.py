@@ -126,6 +126,8 @@ async def outbox_connection(settings: RelaySettings) -> AsyncIterator[OutboxRead
             settings.relay_database_url,
             autocommit=True,
             connect_timeout=2,
+            # A frozen relay's session would keep the lock; when the server ends it, another relay takes over.
+            options=f"-c idle_session_timeout={round(settings.relay_idle_seconds * 1000)}",
             keepalives_idle=5,
             keepalives_interval=2,
             keepalives_count=3,

@@ -24,6 +24,9 @@ class RelaySettings(BaseSettings):
     relay_batch_rows: int = Field(1000, ge=1, le=10_000, description="Outbox rows of one drain")
     relay_publish_tags: int = Field(4096, ge=512, le=65_536, description="Tags the state server is given in one call")
     relay_query_seconds: float = Field(3.0, gt=0, description="Time PostgreSQL has for one statement")
+    relay_idle_seconds: float = Field(
+        5.0, ge=1, description="Time without a question after which PostgreSQL lets another relay take over"
+    )
     relay_state_seconds: float = Field(2.0, gt=0, description="Time the state server has for one answer")
     relay_pause_seconds: float = Field(1.0, gt=0, description="Longest pause before the next try after a failure")
     bus_messages: int = Field(100_000, ge=1000, description="Messages kept on the bus, about")

@@ -35,7 +35,7 @@ class Pool(AsyncConnectionPool[BoundedConnection[DictRow]]):
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
-                "connect_timeout": 3,
+                "connect_timeout": 2,
                 "options": f"-c idle_in_transaction_session_timeout={idle_ms}",
             },
             configure=self._bound,

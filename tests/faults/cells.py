@@ -1,23 +1,24 @@
-"""All cells of the fault matrix at once: each is mostly waiting. What each has seen, or how it went wrong."""
+"""Runs the cells of the fault matrix side by side: each is mostly waiting. What each has seen, or how it went wrong.
+
+Cells that break the same backs take turns at them, and each finds them as the one before has left them: mended.
+"""
 
 import asyncio
 import secrets
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 
 from origin.migrate import PROGRAM_ROLES
-from tests.faults import troubles
 from tests.faults.hall import Backs, running_backs, running_stall, until
+from tests.faults.stopwatch import Stopwatch, running_stopwatch
 from tests.faults.story import Seen, Trouble, tell
 from tests.fixtures.edges import theming
 from tests.fixtures.servers import DatabaseUrls, PostgresServer
-
-CELLS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,59 +38,67 @@ class Databases:
         await asyncio.to_thread(self.postgres.execute, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One set of backs and the cells told before it, so many `at_once`. `has_own_relays`: as processes."""
+
+    cells: Mapping[str, Trouble]
+    at_once: int = 1
+    has_own_relays: bool = False
+
+
+def taking_turns(cells: Mapping[str, Trouble], benches: int, *, has_own_relays: bool = False) -> list[Bench]:
+    names = list(cells)
+    return [
+        Bench({name: cells[name] for name in names[first::benches]}, has_own_relays=has_own_relays)
+        for first in range(benches)
+    ]
+
+
+@dataclass(slots=True)
 class Matrix:
     """`results`: by the cell's name, what was seen, or the traceback."""
 
-    def __init__(self, databases: Databases, folder: Path, only: str = "") -> None:
-        self._databases = databases
-        self._folder = folder
-        self._only = only
-        self._turns = asyncio.Semaphore(CELLS_AT_ONCE)
-        self.results: dict[str, Seen | str] = {}
+    databases: Databases
+    folder: Path
+    asked_for: set[str]
+    results: dict[str, Seen | str] = field(default_factory=dict)
+    stalled_seconds: float = 0.0
 
-    async def run(self) -> dict[str, Seen | str]:
+    async def run(self, benches: Iterable[Bench]) -> None:
+        """The stories begin when all servers are up, for starting them is most of the work."""
         theming()  # compiled before anything is measured
-        alone = troubles.of_the_state_server() | troubles.of_the_database()
-        relayed = troubles.of_the_relay()
-        await asyncio.gather(
-            self._before_shared_backs(troubles.of_one_edge()),
-            *(self._before_own_backs(name, trouble, 0) for name, trouble in alone.items()),
-            *(self._before_own_backs(name, trouble, relays) for name, (relays, trouble) in relayed.items()),
-        )
-        return self.results
+        wanted = [bench for bench in benches if self.asked_for & bench.cells.keys()]
+        async with AsyncExitStack() as stack:
+            all_backs = [await stack.enter_async_context(self._backs(bench)) for bench in wanted]
+            stopwatch = await stack.enter_async_context(running_stopwatch())
+            await asyncio.gather(
+                *(self._tell_all(bench, backs, stopwatch) for bench, backs in zip(wanted, all_backs, strict=True))
+            )
+            self.stalled_seconds = stopwatch.stalled_seconds
 
-    async def _before_shared_backs(self, cells: dict[str, Trouble]) -> None:
-        wanted = {name: trouble for name, trouble in cells.items() if self._only in name}
-        if not wanted:
-            return
-        async with self._databases.new() as database, running_backs(database, self._folder) as backs:
+    @asynccontextmanager
+    async def _backs(self, bench: Bench) -> AsyncIterator[Backs]:
+        async with (
+            self.databases.new() as database,
+            running_backs(database, self.folder, has_own_relays=bench.has_own_relays) as backs,
+        ):
+            yield backs
 
-            async def in_turn(name: str, trouble: Trouble) -> None:
-                async with self._turns:
-                    await self._tell(name, trouble, backs)
+    async def _tell_all(self, bench: Bench, backs: Backs, stopwatch: Stopwatch) -> None:
+        turns = asyncio.Semaphore(bench.at_once)
 
-            await asyncio.gather(*(in_turn(name, trouble) for name, trouble in wanted.items()))
+        async def in_turn(name: str, trouble: Trouble) -> None:
+            async with turns:
+                try:
+                    await backs.have_relays(trouble.relays)
+                    async with running_stall(backs) as stall:
+                        self.results[name] = await tell(stall, trouble, stopwatch)
+                    await _refuse_leaks(backs.database)
+                except Exception:
+                    self.results[name] = traceback.format_exc()
 
-    async def _before_own_backs(self, name: str, trouble: Trouble, relays: int) -> None:
-        if self._only not in name:
-            return
-        try:
-            async with (
-                self._turns,
-                self._databases.new() as database,
-                running_backs(database, self._folder, relays) as backs,
-            ):
-                await self._tell(name, trouble, backs)
-                await _refuse_leaks(database)
-        except Exception:
-            self.results[name] = traceback.format_exc()
-
-    async def _tell(self, name: str, trouble: Trouble, backs: Backs) -> None:
-        try:
-            async with running_stall(backs) as stall:
-                self.results[name] = await tell(stall, trouble)
-        except Exception:
-            self.results[name] = traceback.format_exc()
+        await asyncio.gather(*(in_turn(name, each) for name, each in bench.cells.items() if name in self.asked_for))
 
 
 async def _refuse_leaks(database: DatabaseUrls) -> None:

@@ -143,7 +143,8 @@ class Backs:
         return RelaySettings(
             relay_database_url=through(self.database.relay, self.database_line),
             state_url=through(self.state.url, self.state_line),
-            relay_poll_ms=50,
+            relay_poll_ms=100,  # many relays share this test's loop
+            relay_busy_poll_ms=50,
             relay_stand_by_ms=100,
         )
 
@@ -159,6 +160,12 @@ class Backs:
         command = Command("relay", (sys.executable, "-m", "invalidation"), environment)
         self.relays.append(spawn(command, subprocess.DEVNULL))
         await until(answers(f"http://127.0.0.1:{port}/health"), 60, "the relay works or stands by")
+
+    async def have_relays(self, number: int) -> None:
+        """That are processes and live; the first is the active one."""
+        self.relays = [relay for relay in self.relays if relay.poll() is None]
+        for _ in range(number - len(self.relays)):
+            await self.start_relay()
 
     async def add_product(self, shop: Shop, price: str) -> tuple[str, int]:
         """Its handle and its variant's id."""
@@ -177,8 +184,8 @@ class Backs:
 
 
 @asynccontextmanager
-async def running_backs(database: DatabaseUrls, folder: Path, relay_processes: int = 0) -> AsyncIterator[Backs]:
-    """With a relay in this process, or with so many as processes."""
+async def running_backs(database: DatabaseUrls, folder: Path, *, has_own_relays: bool = False) -> AsyncIterator[Backs]:
+    """With a relay in this process, or with as many processes as `have_relays` is told to start."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         state = await enter(running_valkey(ValkeyProfile.STATE, folder))
@@ -202,11 +209,10 @@ async def running_backs(database: DatabaseUrls, folder: Path, relay_processes: i
         merchant = await enter(httpx.AsyncClient(transport=transport, base_url="http://origin.test", timeout=30))
         acorn, birch = await _two_shops(database)
         backs = Backs(database, state, cache, state_line, database_line, origin_url, merchant, acorn, birch)
-        if not relay_processes:
+        if not has_own_relays:
             await enter(running_relay(backs))
         stack.callback(lambda: [relay.kill() or relay.wait() for relay in backs.relays])
-        for _ in range(relay_processes):
-            await backs.start_relay()
+        await backs.add_product(acorn, "10.00")  # the first request to an origin makes its routes, for a second
         yield backs
 
 

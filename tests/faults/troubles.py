@@ -50,12 +50,20 @@ def of_one_edge() -> dict[str, Trouble]:
     for name, fault in FAULTS.items():
         cells[f"cache: {name}"] = lines("cache", fault=fault, lasts_seconds=3.0)
         cells[f"state, one edge's line: {name}"] = lines("state", fault=fault)
+        is_cut_off = name not in {"split", "2 s late", "1 KB/s"}
         cells[f"origin: {name}"] = lines(
-            "origin", fault=fault, can_ask=name in {"split", "2 s late", "1 KB/s"}, **ORIGIN_IS_SLOW
+            "origin", fault=fault, can_ask=not is_cut_off, is_cut_off=is_cut_off, **ORIGIN_IS_SLOW
         )
     for name in ("down", "blackhole"):
         cells[f"edge alone: {name}"] = lines(
-            "cache", "state", "origin", fault=FAULTS[name], can_ask=False, **ORIGIN_IS_SLOW
+            "cache",
+            "state",
+            "origin",
+            fault=FAULTS[name],
+            can_ask=False,
+            is_cut_off=True,
+            lasts_seconds=9.0,
+            **ORIGIN_IS_SLOW,
         )
     return cells
 
@@ -86,7 +94,11 @@ def of_the_state_server() -> dict[str, Trouble]:
 def of_the_database() -> dict[str, Trouble]:
     return {
         f"database: {name}": lines(
-            "database_line", fault=FAULTS[name], can_ask=False, can_write=False, **ORIGIN_IS_SLOW
+            "database_line",
+            fault=FAULTS[name],
+            can_ask=False,
+            is_cut_off=name in {"down", "blackhole"},
+            **ORIGIN_IS_SLOW,
         )
         for name in ("down", "2 s late", "blackhole", "1 KB/s")
     } | {
@@ -98,22 +110,25 @@ def of_the_database() -> dict[str, Trouble]:
             "database_line",
             fault=FAULTS["down"],
             can_ask=False,
-            can_write=False,
+            is_cut_off=True,
+            **ORIGIN_IS_SLOW,  # when all is back, the first questions wait until it is connected to its database
         )
     }
 
 
-def of_the_relay() -> dict[str, tuple[int, Trouble]]:
-    """With how many relays there are. They are real processes; the first is the active one."""
+def of_the_relay() -> dict[str, Trouble]:
+    """Which is a real process here. In this order the first that lives is the active one."""
+    freeze, thaw = _to_the_active_relay(signal.SIGSTOP), _to_the_active_relay(signal.SIGCONT)
+    kill = _to_the_active_relay(signal.SIGKILL)
     return {
-        "relay: dead": (1, Trouble(_to_relays(signal.SIGKILL), _start_another_relay)),
-        "relay: frozen": (1, Trouble(_to_relays(signal.SIGSTOP), _to_relays(signal.SIGCONT))),
-        "relay: the active of two dead": (2, Trouble(_to_relays(signal.SIGKILL), nothing)),
-        "relay: the active of two frozen": (2, Trouble(_to_relays(signal.SIGSTOP), _to_relays(signal.SIGCONT))),
+        "relay: dead": Trouble(kill, _start_another_relay, relays=1),
+        "relay: frozen": Trouble(freeze, thaw, relays=1),
+        "relay: the active of two dead": Trouble(kill, nothing, relays=2),
+        "relay: the active of two frozen": Trouble(freeze, thaw, relays=2),
     }
 
 
-def _to_relays(number: signal.Signals) -> Callable[[Stall], Awaitable[None]]:
+def _to_the_active_relay(number: signal.Signals) -> Callable[[Stall], Awaitable[None]]:
     async def send(stall: Stall) -> None:
         stall.backs.relays[0].send_signal(number)
 

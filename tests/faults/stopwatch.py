@@ -1,0 +1,41 @@
+"""Seconds that the platforms of the matrix are answerable for. They share one event loop and the machine with all the
+others, and while that loop does not come round at all, nothing in it can be quick.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_STEP_SECONDS = 0.01
+_STALL_SECONDS = 0.02
+"""A loop that is late by less is merely busy, and its platforms have to do with that."""
+
+
+class Stopwatch:
+    """Stands still while the loop does. What a platform waits for (a time-out, a pause, a server) runs in full."""
+
+    def __init__(self) -> None:
+        self.stalled_seconds = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() - self.stalled_seconds
+
+    async def run(self) -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(_STEP_SECONDS)
+            late = time.monotonic() - began - _STEP_SECONDS
+            if late > _STALL_SECONDS:
+                self.stalled_seconds += late
+
+
+@asynccontextmanager
+async def running_stopwatch() -> AsyncIterator[Stopwatch]:
+    stopwatch = Stopwatch()
+    running = asyncio.create_task(stopwatch.run())
+    try:
+        yield stopwatch
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
