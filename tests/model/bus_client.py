@@ -45,7 +45,7 @@ class SimulatedBus:
     async def read(self, after: StreamId, count: int, wait_ms: int) -> Reading:
         def at_server(answer: Callable[[Callable[[], Any]], None]) -> None:
             give_up = self._server.read_or_wait(after, count, lambda found: self._look(found, answer))
-            self._loop.call_later(wait_ms / 1000, give_up, context=NOBODY)
+            self._loop.call_later(wait_ms / 1000, self._server.arrive, give_up, context=NOBODY)
 
         try:
             reading = await self._wire.ask_later(at_server, wait_ms / 1000)

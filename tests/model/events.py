@@ -135,7 +135,7 @@ def lose_the_lock(fleet: Fleet) -> None:
 
 
 def freeze_the_state_server(fleet: Fleet) -> None:
-    fleet.state.is_frozen = True
+    fleet.state.freeze()
     _after_a_while(fleet, fleet.state.thaw)
 
 
@@ -148,9 +148,13 @@ def lose_the_bus(fleet: Fleet) -> None:
 
 
 def fail_over(fleet: Fleet) -> None:
-    """To a replica that had been left behind for a while."""
+    """To a replica that had been left behind for a while, and maybe an edge with it."""
     replica = fleet.state.backup()
     _after_a_while(fleet, lambda: fleet.state.restart(replica))
+    if fleet.rng.random() < 0.5:
+        wire = fleet.rng.choice(fleet.edges).wires.state
+        wire.fault = Fault.DEAF
+        _after_a_while(fleet, wire.heal)
 
 
 def trim_the_bus(fleet: Fleet) -> None:
@@ -188,12 +192,12 @@ def bring_old_entries_back(fleet: Fleet) -> None:
 
 
 def freeze_the_cache(fleet: Fleet) -> None:
-    fleet.cache.is_frozen = True
+    fleet.cache.freeze()
     _after_a_while(fleet, fleet.cache.thaw)
 
 
 def freeze_the_origin(fleet: Fleet) -> None:
-    fleet.origin.is_frozen = True
+    fleet.origin.freeze()
     _after_a_while(fleet, fleet.origin.thaw)
 
 

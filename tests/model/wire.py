@@ -6,6 +6,7 @@ A caller that gives up does not undo what it sent: the server may do it a moment
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -28,7 +29,14 @@ class Server:
 
     def __init__(self) -> None:
         self.is_frozen = False
+        self.asked: dict[asyncio.Future[Any], Callable[[], None]] = {}
+        """What is under way here, and how its caller begins to lose patience."""
         self._waiting: list[Callable[[], None]] = []
+
+    def freeze(self) -> None:
+        self.is_frozen = True
+        for lose_patience in self.asked.values():
+            lose_patience()
 
     def arrive(self, request: Callable[[], None]) -> None:
         if self.is_frozen:
@@ -90,8 +98,19 @@ class Wire:
             self._in(self._answer_seconds + wait_seconds, _fail, asked, "no answer")
         else:
             self._in(self.latency(), self._server.arrive, lambda: work(lambda compute: self._reply(asked, compute)))
-            self._in(self._answer_seconds + wait_seconds, _fail, asked, "too late")
+            lose_patience = partial(self._in, self._answer_seconds + wait_seconds, _fail, asked, "too late")
+            if self.fault is Fault.NONE and not self._server.is_frozen:
+                return await self._soon(asked, lose_patience)
+            lose_patience()
         return await asked
+
+    async def _soon(self, asked: asyncio.Future[Any], lose_patience: Callable[[], None]) -> Any:
+        """Without trouble nobody needs a time-out, and most of what there is to do would be time-outs."""
+        self._server.asked[asked] = lose_patience
+        try:
+            return await asked
+        finally:
+            del self._server.asked[asked]
 
     def _reply(self, asked: asyncio.Future[Any], compute: Callable[[], Any]) -> None:
         try:
@@ -105,7 +124,10 @@ class Wire:
             self._in(0.001 if self.fault is Fault.LOSES_REPLIES else self._answer_seconds, _fail, asked, "cut")
 
     def _in(self, delay: float, callback: Callable[..., Any], *args: Any) -> None:
-        self._loop.call_later(delay, callback, *args, context=NOBODY)
+        if delay:
+            self._loop.call_later(delay, callback, *args, context=NOBODY)
+        else:
+            self._loop.call_soon(callback, *args, context=NOBODY)
 
 
 def _succeed(asked: asyncio.Future[Any], answer: Any) -> None:
