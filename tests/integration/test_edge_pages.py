@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from contracts.page import MAX_TARGET_BYTES
 from contracts.snapshot import Snapshot
 from contracts.tenant import StoreStatus
 from tests.fixtures import snapshots
@@ -120,7 +121,7 @@ async def test_a_target_no_page_has_is_refused(edge: Worker, target: str) -> Non
 
 
 async def test_an_address_too_long_is_said_to_be(edge: Worker) -> None:
-    assert (await edge.at("acorn").get("/" + "a" * 5000)).status_code == 414
+    assert (await edge.at("acorn").get("/" + "a" * MAX_TARGET_BYTES)).status_code == 414
 
 
 async def test_a_missing_page_is_said_in_the_shops_look_and_costs_one_fill_for_all_made_up_paths(
