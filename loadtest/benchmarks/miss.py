@@ -28,7 +28,7 @@ from loadtest.open_loop import Address, Report, Request, get, open_loop
 from loadtest.shops import LoadShop, made_up_shops
 from standalone.ready_file import Ready, read_ready
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Enough to keep edge and origin busy at the same time, and no more: pages that only wait make the worker late."""
 CONNECTIONS = 64
 WARM_UP_SHOPS = 40
