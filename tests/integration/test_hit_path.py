@@ -219,7 +219,9 @@ _VARYING = (b"Cookie: a=%d\r\n", b"Referer: https://acorn.example.com/%d\r\n", b
 
 
 @pytest.mark.parametrize("lines", list(permutations(_VARYING)))
-async def test_what_varies_is_not_remembered_in_whatever_order_it_stands(twins: Twins, lines: tuple[bytes, ...]) -> None:
+async def test_what_varies_is_not_remembered_in_whatever_order_it_stands(
+    twins: Twins, lines: tuple[bytes, ...]
+) -> None:
     remembered = len(twins.hit_path.heads)
     before = twins.hits
     await twins.agree(b"".join(plain(BOWL, b"".join(lines) % (n, n, n)) for n in range(20)))
