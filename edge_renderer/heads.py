@@ -1,12 +1,12 @@
 """What a request's head says, read once per block of header bytes and remembered.
 
-Shoppers' browsers send the same dozen headers again and again; a few values differ from request to request. The memo's
-key is the exact block less those values. Same bytes, same meaning: only blocks that the real parser has accepted as one
-whole request are remembered, and a value that is left out holds no byte that the parser could refuse. A page never
-depends on a cookie or a referrer, and the condition's value is read each time.
+Shoppers' browsers send the same dozen headers again and again; a few values differ from request to request. The keys
+are the exact block less its cookies and, for who comes from yet another page, less referrer and condition as well. Same
+bytes, same meaning: only blocks that the real parser has accepted as one whole request are remembered, and a value that
+is left out holds no byte that the parser could refuse. A page never depends on a cookie or a referrer.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import httptools
@@ -17,12 +17,15 @@ from edge_renderer.request import accepted_encodings
 if TYPE_CHECKING:
     from edge_renderer.hit_path import Way
 
+T = TypeVar("T")
+
 MOST_REQUEST_BYTES = 4096
 """Longer ones are not looked at here: the memo holds some thousands of them."""
 
 # The second spelling is that of proxies which were asked over HTTP/2.
-_COOKIE, _REFERER, _CONDITION = b"\r\nCookie: ", b"\r\nReferer: ", b"\r\nIf-None-Match: "
-_COOKIE_2, _REFERER_2, _CONDITION_2 = b"\r\ncookie: ", b"\r\nreferer: ", b"\r\nif-none-match: "
+_COOKIE, _COOKIE_2 = b"\r\nCookie: ", b"\r\ncookie: "
+_REFERERS = (b"\r\nReferer: ", b"\r\nreferer: ")
+_CONDITIONS = (b"\r\nIf-None-Match: ", b"\r\nif-none-match: ")
 # What stands in the key where a line was, ends of lines included: no accepted block has a zero byte.
 _NO_COOKIE, _NO_REFERER, _NO_CONDITION = b"\r\n\0cookie\r\n", b"\r\n\0referer\r\n", b"\r\n\0condition\r\n"
 _PRINTABLE = bytes(range(0x20, 0x7F))
@@ -46,17 +49,20 @@ _SOMETHING_ELSE = Meaning()
 """Nothing is known to answer it."""
 
 
+Asked = tuple[Meaning, bytes]
+"""What a request's headers mean, and the value of its If-None-Match (empty: there is none)."""
+
+
 class Heads:
-    """Bounded: two generations of `most` blocks; when the younger is full, the older is thrown away."""
+    """Each memo is bounded to two generations of `most` blocks."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._young: dict[bytes, Meaning] = {}
-        self._old: dict[bytes, Meaning] = {}
+        self._whole: Generations[Asked] = Generations(most)
+        self._less: Generations[Meaning] = Generations(most)
         self._meanings: WeakValueDictionary[tuple[str, frozenset[str]], Meaning] = WeakValueDictionary()
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._less)
 
     def meaning(self, host: str, encodings: frozenset[str]) -> Meaning:
         """`host` is normalised."""
@@ -65,48 +71,80 @@ class Heads:
             known = self._meanings[host, encodings] = Meaning()
         return known
 
-    def read(self, block: bytes, request: bytes) -> tuple[Meaning, bytes] | None:
-        """What a request's headers mean, and the value of its If-None-Match; None if that cannot be told from memory.
+    def read(self, block: bytes, request: bytes) -> Asked | None:
+        """None if it cannot be told here.
 
         `block` is what follows the first line in `request`, which should be one head to its empty line, and if it is
         not, means nothing.
         """
-        condition, spelt = b"", _REFERER
         before, found, after = block.partition(_COOKIE)
         if not found:
             before, found, after = block.partition(_COOKIE_2)
-            spelt = _REFERER_2 if found else _REFERER
         if found:
             value, _, after = after.partition(b"\r\n")
             if value.translate(None, _PRINTABLE):
                 return None
             block = _NO_COOKIE.join((before, after))
-        before, found, after = block.partition(spelt)
+        return self._whole.young.get(block) or self._read_less(block, request)
+
+    def _read_less(self, block: bytes, request: bytes) -> Asked | None:
+        known = self._whole.older(block)
+        if known is not None:
+            return known
+        less, _ = _cut(block, _REFERERS, _NO_REFERER)
+        less, condition = _cut(less, _CONDITIONS, _NO_CONDITION) if less is not None else (None, b"")
+        if less is None:
+            return None
+        meaning = self._less.young.get(less) or self._less.older(less) or self._learn(less, request, condition)
+        known = meaning, condition
+        if meaning is not _SOMETHING_ELSE:
+            self._whole.add(block, known)
+        return known
+
+    def _learn(self, less: bytes, request: bytes, condition: bytes) -> Meaning:
+        head = _Head()
+        if not head.accepts(request):
+            return _SOMETHING_ELSE
+        host = head.host(condition)
+        meaning = _SOMETHING_ELSE if host is None else self.meaning(host, head.encodings())
+        self._less.add(less, meaning)
+        return meaning
+
+
+class Generations(Generic[T]):
+    """A bounded memo: when the younger generation is full, the older one is thrown away."""
+
+    __slots__ = ("_most", "_old", "young")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._old: dict[bytes, T] = {}
+        self.young: dict[bytes, T] = {}
+
+    def __len__(self) -> int:
+        return len(self.young) + len(self._old)
+
+    def add(self, key: bytes, value: T) -> None:
+        if len(self.young) >= self._most:
+            self._old, self.young = self.young, {}
+        self.young[key] = value
+
+    def older(self, key: bytes) -> T | None:
+        """What was asked for again stays for another generation."""
+        value = self._old.get(key)
+        if value is not None:
+            self.add(key, value)
+        return value
+
+
+def _cut(block: bytes, names: tuple[bytes, bytes], mark: bytes) -> tuple[bytes | None, bytes]:
+    """The block with a mark for the line, and the line's value; without a block if nobody may leave that value out."""
+    for name in names:
+        before, found, after = block.partition(name)
         if found:
             value, _, after = after.partition(b"\r\n")
-            if value.translate(None, _PRINTABLE):
-                return None
-            block = _NO_REFERER.join((before, after))
-        before, found, after = block.partition(_CONDITION if spelt is _REFERER else _CONDITION_2)
-        if found:
-            condition, _, after = after.partition(b"\r\n")
-            if condition.translate(None, _PRINTABLE):
-                return None
-            block = _NO_CONDITION.join((before, after))
-        return self._young.get(block) or self._read_slowly(block, request, condition), condition
-
-    def _read_slowly(self, block: bytes, request: bytes, condition: bytes) -> Meaning:
-        meaning = self._old.get(block)
-        if meaning is None:
-            head = _Head()
-            if not head.accepts(request):
-                return _SOMETHING_ELSE
-            host, encodings = head.host(condition), head.encodings()
-            meaning = _SOMETHING_ELSE if host is None else self.meaning(host, encodings)
-        if len(self._young) >= self._most:
-            self._old, self._young = self._young, {}
-        self._young[block] = meaning
-        return meaning
+            return (None if value.translate(None, _PRINTABLE) else mark.join((before, after))), value
+    return block, b""
 
 
 class _Head:

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_renderer import __main__ as program
 from edge_renderer.answer import HeaderLine
-from edge_renderer.heads import Heads, Meaning
+from edge_renderer.heads import Generations
 from edge_renderer.hit_path import HitPath, Way
 from edge_renderer.hit_protocol import HitProtocol
 from edge_renderer.listening import server_of
@@ -30,14 +30,7 @@ def without_hit_path() -> None:
 
 def without_remembered_heads() -> None:
     """Every request's headers through the parser, and their meaning made anew."""
-    read_slowly = Heads._read_slowly
-
-    def read_and_forget(self: Heads, block: bytes, request: bytes, condition: bytes) -> Meaning:
-        meaning = read_slowly(self, block, request, condition)
-        self._young.clear()
-        return meaning
-
-    swap(Heads, "_read_slowly", read_and_forget)
+    swap(Generations, "add", lambda _self, _key, _value: None)
 
 
 def without_prebuilt_answers() -> None:
