@@ -3,6 +3,7 @@
 Only between two requests: while uvicorn reads one, or the application answers one, everything is theirs, in order.
 """
 
+import asyncio
 from typing import Any, ClassVar
 
 from edge_renderer.hit_path import HitPath
@@ -21,12 +22,19 @@ class HitProtocol(BoundedProtocol):
         self._hits = 0
         self._hits_when_set = 0
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._write = self.transport.writelines
+
     def data_received(self, data: bytes) -> None:
         """What comes is most often one request; several at once are taken apart only when it is not."""
         if self._is_quiet or self._becomes_quiet():
             answer = self.hit_path.answer(data, self.server_state.default_headers)
             if answer is not None:
-                self._send(answer)
+                self._write(answer)
+                self._hits += 1
+                if self.timeout_keep_alive_task is None:
+                    self._set_first_timer()
                 return
             data = self._answer_first(data)
             if not data:
@@ -53,17 +61,17 @@ class HitProtocol(BoundedProtocol):
             answer = self.hit_path.answer(data[start:end], self.server_state.default_headers)
             if answer is None:
                 break
-            self._send(answer)
+            self._write(answer)
+            self._hits += 1
             start = end
+        if start and self.timeout_keep_alive_task is None:
+            self._set_first_timer()
         return data[start:]
 
-    def _send(self, answer: tuple[bytes, bytes]) -> None:
+    def _set_first_timer(self) -> None:
         """Timers are not set anew for each hit: that would be a tenth of its cost."""
-        self.transport.writelines(answer)
-        self._hits += 1
-        if self.timeout_keep_alive_task is None:
-            self._stop_head_timer()
-            self._set_idle_timer()
+        self._stop_head_timer()
+        self._set_idle_timer()
 
     def _set_idle_timer(self) -> None:
         self._hits_when_set = self._hits

@@ -57,15 +57,15 @@ def with_a_date_each() -> None:
 def with_a_timer_each() -> None:
     """The idle timer set anew by every answer, as uvicorn does."""
 
-    send = HitProtocol._send
+    data_received = HitProtocol.data_received
 
-    def send_and_set(self: HitProtocol, answer: tuple[bytes, bytes]) -> None:
-        send(self, answer)
-        if self.timeout_keep_alive_task is not None:
+    def receive_and_set(self: HitProtocol, data: bytes) -> None:
+        data_received(self, data)
+        if self._is_quiet and self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
-        self._set_idle_timer()
+            self._set_idle_timer()
 
-    swap(HitProtocol, "_send", send_and_set)
+    swap(HitProtocol, "data_received", receive_and_set)
 
 
 def without_uvloop() -> None:

@@ -326,3 +326,14 @@ async def test_addresses_and_variants_are_counted_and_go_with_their_page(twins: 
     for held in list(local):
         local.drop(held.entry.key)
     assert (len(path), local.held_bytes) == (0, 0)
+
+
+async def test_a_connection_that_only_ever_sends_several_hits_at_once_may_idle_as_long_as_any(twins: Twins) -> None:
+    async with listening(twins.worker, edge_header_seconds=0.2, edge_idle_seconds=60) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(plain() + plain())
+        await reader.readuntil(b"HTTP/1.1 200")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await reader.read(-1)  # until the server closes
+        writer.close()
