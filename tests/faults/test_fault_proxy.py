@@ -12,6 +12,8 @@ import pytest
 
 from loadtest.fault_proxy import Direction, Fault, FaultProxy, parse_fault, running_proxy
 
+pytestmark = pytest.mark.alone
+
 SILENCE_SECONDS = 0.15
 
 

@@ -15,6 +15,8 @@ from tests.faults.cells import Bench, Databases, Matrix, taking_turns
 from tests.faults.story import PROMISED_SECONDS, Seen, Trouble
 from tests.fixtures.servers import PostgresServer, run
 
+pytestmark = pytest.mark.alone  # it measures waits, and its dozen edges and relays share one process as it is
+
 BENCHES = [
     Bench(troubles.of_one_edge(), at_once=4),
     *taking_turns(troubles.of_the_state_server(), 3),
