@@ -109,11 +109,14 @@ class HitPath:
         if request.host is None or record is None or page is None or page.node is None or page.entry.status != 200:
             return
         line = f"{request.method} {request.target}".encode("latin-1")
-        found, unchanged = (respond(request.encodings, given, page.entry, LOCAL_HIT) for given in ("", "*"))
-        way = Way(page, record, found, unchanged, is_head=request.is_head)
         meaning = self.heads.meaning(request.host, request.encodings)
         known = meaning.ways.get(line)
-        if (known is not None and known.page is page) or self._make_room(way, meaning, line):
+        is_kept = known is not None and known.page is page
+        if known is not None and is_kept and known.record is record:
+            return  # asked in a way that is never plain, such as with Connection: close
+        found, unchanged = (respond(request.encodings, given, page.entry, LOCAL_HIT) for given in ("", "*"))
+        way = Way(page, record, found, unchanged, is_head=request.is_head)
+        if is_kept or self._make_room(way, meaning, line):
             meaning.ways[line] = way
 
     def _make_room(self, way: Way, meaning: Meaning, line: bytes) -> bool:
@@ -133,7 +136,9 @@ class HitPath:
 
     def _forget(self, page: Held) -> None:
         for meaning, line in self._kept.pop(page):
-            meaning.ways.pop(line, None)
+            way = meaning.ways.get(line)
+            if way is not None and way.page is page:  # not another page's that has taken the line over
+                del meaning.ways[line]
 
 
 def _lines(lines: list[HeaderLine]) -> bytes:

@@ -17,7 +17,7 @@ def tables_of(result: Mapping[str, Any]) -> list[Table]:
     figures: list[tuple[str, Any]] = []
     groups: list[Table] = []
     for name, value in result.items():
-        if name in _NOT_SHOWN:
+        if name in _NOT_SHOWN or _is_of_rounds(value):
             continue
         if _is_group(value):
             groups.append(_group(name, value))
@@ -34,6 +34,11 @@ def cell(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(cell, value))
     return str(value)
+
+
+def _is_of_rounds(value: Any) -> bool:
+    """A row for each round: for whoever reads the file itself."""
+    return isinstance(value, Sequence) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
 def _is_group(value: Any) -> bool:
