@@ -23,7 +23,7 @@ from origin.payments import Payments
 from origin.settings import OriginSettings
 
 THEMES = Path(__file__).parent.parent / "themes"
-STOREFRONT = (cart.router, checkout.router, orders.router, webhook.router)
+STOREFRONT = (checkout.router, orders.router, webhook.router)
 ROUTERS = (health.router, platform.router, *admin.routers, *STOREFRONT)
 
 
@@ -69,7 +69,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
         bucket_size=settings.admin_bucket_size,
         leak_per_second=settings.admin_bucket_leak_per_second,
     )
-    app.router.routes.extend(internal.ROUTES)  # first, since they are asked for the most
+    app.router.routes.extend((*internal.ROUTES, *cart.ROUTES))  # first, since they are asked for the most
     for router in ROUTERS:
         app.include_router(router)
     return app

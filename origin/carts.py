@@ -63,6 +63,10 @@ class Cart:
     def item_count(self) -> int:
         return sum(line.quantity for line in self.lines)
 
+    @property
+    def variant_ids(self) -> frozenset[int]:
+        return frozenset(line.variant_id for line in self.lines)
+
     def without(self, ordered: Mapping[str, int]) -> "Cart":
         """Less what was ordered, by line key; as another generation."""
         left = (replace(line, quantity=line.quantity - ordered.get(line.key, 0)) for line in self.lines)

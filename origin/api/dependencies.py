@@ -1,4 +1,7 @@
-"""How a route asks for what it needs: the collaborators, the caller's grant, the shop an edge speaks for."""
+"""How a route asks for what it needs: the collaborators, the caller's grant, the shop an edge speaks for.
+
+All are coroutines, those too that await nothing: FastAPI would run plain functions in threads, one hop each.
+"""
 
 import base64
 import hmac
@@ -17,7 +20,7 @@ EDGE_SECRET_HEADER = "Stoa-Edge-Secret"  # noqa: S105 - the header's name
 STORE_ID_HEADER = "Stoa-Store-Id"
 
 
-def collaborators(request: Request) -> Collaborators:
+async def collaborators(request: Request) -> Collaborators:
     found: Collaborators = request.app.state.collaborators
     return found
 
@@ -25,7 +28,7 @@ def collaborators(request: Request) -> Collaborators:
 Origin = Annotated[Collaborators, Depends(collaborators)]
 
 
-def database(origin: Origin) -> Database:
+async def database(origin: Origin) -> Database:
     return origin.db
 
 
@@ -74,15 +77,16 @@ def granted(scope: str) -> Callable[[AnyGrant], Awaitable[StoreId]]:
     return check
 
 
-def is_edge(request: Request, origin: Origin) -> None:
+async def is_edge(request: Request, origin: Origin) -> None:
     """Only an edge knows the secret; to everybody else the internal routes do not exist."""
     presented = request.headers.get(EDGE_SECRET_HEADER, "")
     if not hmac.compare_digest(presented.encode(), origin.settings.edge_secret.encode()):
         raise HiddenRoute
 
 
-def storefront_store(request: Request, _edge: Annotated[None, Depends(is_edge)]) -> StoreId:
+async def storefront_store(request: Request, origin: Origin) -> StoreId:
     """The shop on whose host the shopper is: said by the edge that looked the host up, never by the client."""
+    await is_edge(request, origin)
     raw = request.headers.get(STORE_ID_HEADER, "")
     if not (raw.isascii() and raw.isdigit()):
         raise HiddenRoute

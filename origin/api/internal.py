@@ -15,13 +15,15 @@ from starlette.routing import Route
 
 from contracts import keys
 from contracts.page import BadTarget, NoPage, Page, parse_target
-from contracts.snapshot import Snapshot, snapshot_etag
+from contracts.snapshot import Part, Snapshot, snapshot_etag
 from contracts.tenant import StoreId, StoreStatus, Tenant
 from origin.api.dependencies import EDGE_SECRET_HEADER
 from origin.api.errors import HiddenRoute
+from origin.api.storefront.desk import cart_desk
 from origin.collaborators import Collaborators
 from origin.errors import NotFound
 from origin.snapshots import build, files
+from origin.snapshots.shop import shop_part
 from origin.tenants import Owner, owner_of_host, tenant_of
 
 MSGPACK = "application/msgpack"
@@ -93,6 +95,17 @@ async def file(request: Request, origin: Collaborators) -> Response:
     return Response(found.body, media_type=found.content_type, headers={"ETag": f'"{found.sha256}"'})
 
 
+async def cart(request: Request, origin: Collaborators) -> Response:
+    """One shopper's; an unknown token is an empty cart."""
+    store_id, desk = _store(request), await cart_desk(origin)
+    priced = await desk.show(store_id, request.query_params.get("token", ""))
+    async with origin.db.tenant(store_id) as tx:
+        shop = await shop_part(tx, store_id, origin.settings)
+    await desk.forget_notice(store_id, priced.cart)
+    made = Snapshot(parts={"shop": shop.part, "cart": Part(priced.data())})
+    return Response(made.encode(), media_type=MSGPACK)
+
+
 def _store(request: Request) -> StoreId:
     return StoreId(request.path_params["store_id"])
 
@@ -117,5 +130,6 @@ ROUTES = (
     _for_edges("/hosts/{host}", host_record),
     _for_edges("/stores/{store_id:int}/snapshot", snapshot),
     _for_edges("/stores/{store_id:int}/missing", missing),
+    _for_edges("/stores/{store_id:int}/cart", cart),
     _for_edges("/stores/{store_id:int}/files/{asset_id:int}", file),
 )

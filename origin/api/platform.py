@@ -15,7 +15,7 @@ from origin.api.errors import AdminError
 from origin.tenants import NewStore, Store, create_store, list_stores, set_status
 
 
-def is_platform(request: Request, origin: Origin) -> None:
+async def is_platform(request: Request, origin: Origin) -> None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     expected = origin.settings.platform_token.encode()
     if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected):

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.tenant import StoreId
-from origin.db import Tx
+from origin.db import Database, Tx
+from origin.errors import NotFound
 from origin.snapshots.cards import VISIBLE, image, product_url
 
 DEFAULT_TITLE = "Default Title"
 
-_OFFERS = f"""
+# In one statement, so that it takes one round trip.
+_PRICES = f"""
+    SELECT shop.currency, (SELECT json_agg(offer) FROM (
     SELECT variant.id AS variant_id, variant.product_id, variant.inventory_item_id, variant.title AS variant_title,
            ARRAY[variant.option1, variant.option2, variant.option3] AS options, variant.price_minor, variant.sku,
            variant.grams, variant.requires_shipping, variant.taxable,
@@ -28,8 +31,10 @@ _OFFERS = f"""
                 ORDER BY id IS DISTINCT FROM variant.image_id, position, id LIMIT 1) AS image) AS image
     FROM variant
     JOIN product ON product.store_id = variant.store_id AND product.id = variant.product_id
-    WHERE variant.store_id = %s AND variant.id = ANY(%s) AND {VISIBLE}
-"""
+    WHERE variant.store_id = %(store)s AND variant.id = ANY(%(variants)s::bigint[]) AND {VISIBLE}
+    ) AS offer) AS offers
+    FROM shop WHERE shop.store_id = %(store)s
+""".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,33 @@ class Offer:
         return f"{product_url(self.handle)}?variant={self.variant_id}"
 
 
-async def read_offers(tx: Tx, store_id: StoreId, variant_ids: Collection[int]) -> dict[int, Offer]:
-    """Only what a shopper may buy from this store; whatever else an id names is missing from the answer."""
-    if not variant_ids:
-        return {}
-    cursor = await tx.execute(_OFFERS.encode(), [store_id, sorted(variant_ids)])
-    return {row["variant_id"]: _offer(row) for row in await cursor.fetchall()}
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a shop asks now, by variant. Only what a shopper may buy from it; whatever else was asked for is missing."""
+
+    currency: str
+    offers: Mapping[int, Offer]
+
+
+async def read_prices(db: Database, store_id: StoreId, variant_ids: Collection[int]) -> Prices:
+    """In one round trip. Raises NotFound when there is no such store."""
+    return _prices(await db.read_row(store_id, _PRICES, _question(store_id, variant_ids)))
+
+
+async def read_prices_in(tx: Tx, store_id: StoreId, variant_ids: Collection[int]) -> Prices:
+    """The same, as one transaction sees it."""
+    cursor = await tx.execute(_PRICES, _question(store_id, variant_ids))
+    return _prices(await cursor.fetchone())
+
+
+def _question(store_id: StoreId, variant_ids: Collection[int]) -> dict[str, Any]:
+    return {"store": store_id, "variants": sorted(variant_ids)}
+
+
+def _prices(row: Mapping[str, Any] | None) -> Prices:
+    if row is None:
+        raise NotFound("store")
+    return Prices(row["currency"], {offer["variant_id"]: _offer(offer) for offer in row["offers"] or []})
 
 
 def _offer(row: Mapping[str, Any]) -> Offer:

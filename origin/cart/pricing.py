@@ -1,10 +1,9 @@
 """A cart at today's prices: pure arithmetic on what the shopper chose and what the catalog offers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from origin.cart.offers import Offer
+from origin.cart.offers import Offer, Prices
 from origin.carts import Cart, CartLine
 
 
@@ -96,7 +95,8 @@ class PricedCart:
         }
 
 
-def price_cart(cart: Cart, offers: Mapping[int, Offer], currency: str) -> PricedCart:
+def price_cart(cart: Cart, prices: Prices) -> PricedCart:
+    offers = prices.offers
     lines = tuple(PricedLine(line, offers[line.variant_id]) for line in cart.lines if line.variant_id in offers)
     gone = [
         f"“{line.title}” is no longer available and was removed."
@@ -108,7 +108,7 @@ def price_cart(cart: Cart, offers: Mapping[int, Offer], currency: str) -> Priced
     )
     short = [_short(priced) for priced in lines if _is_short(priced)]
     told = [cart.notice] if cart.notice else []
-    return PricedCart(cart, currency, lines, (*told, *gone, *changed, *short))
+    return PricedCart(cart, prices.currency, lines, (*told, *gone, *changed, *short))
 
 
 def _is_short(priced: PricedLine) -> bool:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from contracts.tenant import StoreId
 from origin.cart import editing
 from origin.cart.editing import CartError, Edited, Wish
-from origin.cart.offers import Offer, read_offers
+from origin.cart.offers import Offer, Prices, read_prices
 from origin.cart.pricing import PricedCart, price_cart
 from origin.carts import Cart, Carts
-from origin.db import Database, Tx
-from origin.errors import Conflict, NotFound, Unavailable
+from origin.db import Database
+from origin.errors import Conflict, Unavailable
 
 Rule = Callable[[Cart, Mapping[int, Offer]], Edited]
 
@@ -33,8 +33,8 @@ class Shopping:
     async def show(self, store_id: StoreId, token: str | None) -> PricedCart:
         """At today's prices. Raises Unavailable when the carts cannot be reached."""
         cart = await self._carts.read(store_id, token)
-        async with self._db.tenant(store_id) as tx:
-            return await priced_in(tx, store_id, cart)
+        prices = await read_prices(self._db, store_id, cart.variant_ids)
+        return price_cart(cart, prices)
 
     async def forget_notice(self, store_id: StoreId, cart: Cart) -> None:
         """After a page has said it."""
@@ -90,31 +90,20 @@ class Shopping:
         *,
         is_told_later: bool = False,
     ) -> Changed:
-        done = Edited(Cart(""))
+        """At the prices that the last try has read."""
+        done, prices = Edited(Cart("")), Prices("", {})
 
         async def edit(cart: Cart) -> Cart:
-            nonlocal done
-            wanted = {line.variant_id for line in cart.lines} | set(variant_ids)
-            async with self._db.tenant(store_id) as tx:
-                offers = await read_offers(tx, store_id, wanted)
-            pruned = replace(cart, lines=tuple(line for line in cart.lines if line.variant_id in offers))
-            done = rule(pruned, offers)
+            nonlocal done, prices
+            prices = await read_prices(self._db, store_id, cart.variant_ids | set(variant_ids))
+            pruned = replace(cart, lines=tuple(line for line in cart.lines if line.variant_id in prices.offers))
+            done = rule(pruned, prices.offers)
             notice = done.refusal.description if done.refusal and is_told_later else None
             return replace(done.cart, notice=notice)
 
         cart = await self._carts.change(store_id, token, edit)
-        async with self._db.tenant(store_id) as tx:
-            return Changed(await priced_in(tx, store_id, cart), done.refusal, done.keys)
+        return Changed(price_cart(cart, prices), done.refusal, done.keys)
 
 
 async def _without_notice(cart: Cart) -> Cart:
     return replace(cart, notice=None)
-
-
-async def priced_in(tx: Tx, store_id: StoreId, cart: Cart) -> PricedCart:
-    """Raises NotFound when there is no such store."""
-    shop = await (await tx.execute("SELECT currency FROM shop WHERE store_id = %s", [store_id])).fetchone()
-    if shop is None:
-        raise NotFound("store")
-    offers = await read_offers(tx, store_id, {line.variant_id for line in cart.lines})
-    return price_cart(cart, offers, shop["currency"])

@@ -2,8 +2,8 @@
 
 from contracts.money import to_decimal_text
 from contracts.tenant import StoreId
-from origin.cart.pricing import PricedCart
-from origin.cart.shopping import priced_in
+from origin.cart.offers import read_prices_in
+from origin.cart.pricing import PricedCart, price_cart
 from origin.carts import Cart
 from origin.checkout import attempts, stock
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, Answer, AnswerKind, cart_taken
@@ -39,7 +39,7 @@ async def reserve(
 ) -> None:
     """Raises Refused, or Invalid when an address or a payment method is missing."""
     await _still_ours(tx, store_id, attempt_id)
-    priced = await priced_in(tx, store_id, cart)
+    priced = price_cart(cart, await read_prices_in(tx, store_id, cart.variant_ids))
     _check(priced, wanted)
     rate = shipping_rate(priced)
     order_id = await insert_pending(

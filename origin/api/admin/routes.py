@@ -36,7 +36,7 @@ ROUTERS = (
 )
 
 
-def _known_version(
+async def _known_version(
     version: Annotated[str, Path(pattern=r"^(\d{4}-\d{2}|unstable)$", examples=["2024-10"])],
 ) -> None:
     """Any version is answered with the same semantics, those of 2024-10."""

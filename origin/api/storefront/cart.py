@@ -3,51 +3,31 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from contracts.snapshot import Snapshot
 from contracts.tenant import StoreId
-from origin.api.dependencies import Db, Origin, StorefrontStore, is_edge
-from origin.api.storefront.desk import CartDesk
+from origin.api.storefront.desk import cart_routes
 from origin.api.storefront.forms import read_fields, wants_json
 from origin.api.storefront.pages import problem_page
 from origin.cart import editing
 from origin.cart.ajax import cart_json, line_json
 from origin.cart.editing import CartError, Wish
-from origin.cart.shopping import Changed
+from origin.cart.shopping import Changed, Shopping
 from origin.carts import TTL_SECONDS, Cart
+from origin.collaborators import Collaborators
 from origin.errors import Unavailable
-from origin.snapshots.shop import shop_part
-
-router = APIRouter(include_in_schema=False)
 
 CART_COOKIE = "cart"
 COUNT_COOKIE = "cart_count"
 MAX_ITEMS = 100
 
 
-@router.get("/internal/stores/{store_id}/cart", dependencies=[Depends(is_edge)])
-async def cart_snapshot(store_id: int, desk: CartDesk, db: Db, origin: Origin, token: str = "") -> Response:
-    """What an edge needs to show the cart page."""
-    priced = await desk.show(StoreId(store_id), token)
-    async with db.tenant(StoreId(store_id)) as tx:
-        shop = await shop_part(tx, StoreId(store_id), origin.settings)
-    await desk.forget_notice(StoreId(store_id), priced.cart)
-    parts = {"shop": shop.part, "cart": type(shop.part)(priced.data())}
-    return Response(Snapshot(parts=parts).encode(), media_type="application/msgpack")
-
-
-@router.get("/cart.js")
-@router.get("/cart.json")
-async def show(request: Request, store_id: StorefrontStore, desk: CartDesk) -> Response:
+async def show(request: Request, store_id: StoreId, desk: Shopping, _origin: Collaborators) -> Response:
     return JSONResponse(cart_json(await desk.show(store_id, _token(request))), headers=_PRIVATE)
 
 
-@router.post("/cart/add")
-@router.post("/cart/add.js")
-@router.post("/cart/add.json")
-async def add(request: Request, store_id: StorefrontStore, desk: CartDesk, origin: Origin) -> Response:
+async def add(request: Request, store_id: StoreId, desk: Shopping, origin: Collaborators) -> Response:
     fields: dict[str, Any] = {}
     try:
         fields = await read_fields(request)
@@ -63,10 +43,7 @@ async def add(request: Request, store_id: StorefrontStore, desk: CartDesk, origi
     return _with_cookies(JSONResponse(body, headers=_PRIVATE), origin, changed)
 
 
-@router.post("/cart/change")
-@router.post("/cart/change.js")
-@router.post("/cart/change.json")
-async def change(request: Request, store_id: StorefrontStore, desk: CartDesk, origin: Origin) -> Response:
+async def change(request: Request, store_id: StoreId, desk: Shopping, origin: Collaborators) -> Response:
     try:
         fields = await read_fields(request)
         quantity = _whole(fields.get("quantity", 1), "quantity")
@@ -80,11 +57,7 @@ async def change(request: Request, store_id: StorefrontStore, desk: CartDesk, or
     return await _answer(request, origin, changed, fields)
 
 
-@router.post("/cart/update")
-@router.post("/cart/update.js")
-@router.post("/cart/update.json")
-@router.post("/cart")
-async def update(request: Request, store_id: StorefrontStore, desk: CartDesk, origin: Origin) -> Response:
+async def update(request: Request, store_id: StoreId, desk: Shopping, origin: Collaborators) -> Response:
     try:
         fields = await read_fields(request)
         changed = await desk.set_quantities(
@@ -99,10 +72,7 @@ async def update(request: Request, store_id: StorefrontStore, desk: CartDesk, or
     return await _answer(request, origin, changed, fields)
 
 
-@router.post("/cart/clear")
-@router.post("/cart/clear.js")
-@router.post("/cart/clear.json")
-async def clear(request: Request, store_id: StorefrontStore, desk: CartDesk, origin: Origin) -> Response:
+async def clear(request: Request, store_id: StoreId, desk: Shopping, origin: Collaborators) -> Response:
     try:
         changed = await desk.clear(store_id, _token(request))
     except (CartError, Unavailable) as error:
@@ -111,7 +81,7 @@ async def clear(request: Request, store_id: StorefrontStore, desk: CartDesk, ori
 
 
 async def _quantities(
-    fields: Mapping[str, Any], store_id: StoreId, desk: CartDesk, token: str | None
+    fields: Mapping[str, Any], store_id: StoreId, desk: Shopping, token: str | None
 ) -> dict[str, int]:
     """What `updates` names: by line key or variant id, or a list in the order of the lines."""
     updates = fields.get("updates") or {}
@@ -137,7 +107,7 @@ def _words(fields: Mapping[str, Any]) -> Callable[[Cart], Cart]:
     return say
 
 
-async def _line(fields: Mapping[str, Any], store_id: StoreId, desk: CartDesk, token: str | None) -> str:
+async def _line(fields: Mapping[str, Any], store_id: StoreId, desk: Shopping, token: str | None) -> str:
     """The key of the line that `line` (counted from 1) or `id` (a key or a variant's id) names."""
     if fields.get("line") is not None:
         position = _whole(fields["line"], "line")
@@ -186,7 +156,7 @@ def _token(request: Request) -> str | None:
     return request.cookies.get(CART_COOKIE)
 
 
-async def _answer(request: Request, origin: Origin, changed: Changed, fields: Mapping[str, Any]) -> Response:
+async def _answer(request: Request, origin: Collaborators, changed: Changed, fields: Mapping[str, Any]) -> Response:
     """The cart as JSON, or the way back to a page. A refusal does not undo what was possible: cookies go with it."""
     if not wants_json(request):
         return _with_cookies(RedirectResponse(_next_page(fields), 303, headers=_PRIVATE), origin, changed)
@@ -203,7 +173,7 @@ def _next_page(fields: Mapping[str, Any]) -> str:
     return wanted if is_local and "\\" not in wanted and len(wanted) <= 2000 and wanted.isascii() else "/cart"
 
 
-def _with_cookies(response: Response, origin: Origin, changed: Changed) -> Response:
+def _with_cookies(response: Response, origin: Collaborators, changed: Changed) -> Response:
     is_secure = origin.settings.storefront_scheme == "https"
     cart = changed.priced.cart
     if cart.token:
@@ -225,3 +195,12 @@ async def _refused(request: Request, error: CartError | Unavailable) -> Response
         return JSONResponse({"status": "bad_request", "message": text, "description": text}, 400, headers)
     message = error.message if isinstance(error, CartError) else "Cart Error"
     return JSONResponse({"status": status, "message": message, "description": text}, status, headers)
+
+
+ROUTES = (
+    *cart_routes("GET", show, "/cart.js", "/cart.json"),
+    *cart_routes("POST", add, "/cart/add", "/cart/add.js", "/cart/add.json"),
+    *cart_routes("POST", change, "/cart/change", "/cart/change.js", "/cart/change.json"),
+    *cart_routes("POST", update, "/cart", "/cart/update", "/cart/update.js", "/cart/update.json"),
+    *cart_routes("POST", clear, "/cart/clear", "/cart/clear.js", "/cart/clear.json"),
+)
