@@ -24,7 +24,7 @@ up: setup
 
 test: setup
 	@$(BIN)/python -m tests.browser.install
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not alone" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --max-worker-restart 0 -m "not alone" $(ARGS)
 	$(BIN)/python -m pytest -m alone $(ARGS)
 
 check: setup

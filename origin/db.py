@@ -22,6 +22,9 @@ from origin.outage import Outage
 
 Tx = psycopg.AsyncConnection[DictRow]
 
+_OPEN_SECONDS = 5.0
+"""For a pool's first connection; a request waits for less."""
+
 
 class Pool(AsyncConnectionPool[BoundedConnection[DictRow]]):
     """That knows when the server is away."""
@@ -86,11 +89,20 @@ class Database:
         self._router = Pool(router_url, max(2, connections // 4), wait_seconds, answer_seconds)
 
     async def open(self) -> None:
-        """Connects both pools. Raises Unavailable, or MisconfiguredError for a role that could bypass isolation."""
-        for pool in (self._app, self._router):
-            await pool.open()
-            async with _connection(pool) as connection:
-                await refuse_unbound_role(connection)
+        """Connects both pools. Raises Unavailable, or MisconfiguredError for a role that could bypass isolation; then
+        nothing stays open: a pool that still connects would not let its event loop end."""
+        try:
+            for pool in (self._app, self._router):
+                await pool.open()
+                await pool.wait(_OPEN_SECONDS)
+                async with _connection(pool) as connection:
+                    await refuse_unbound_role(connection)
+        except PoolTimeout as error:
+            await self.close()
+            raise Unavailable("the database cannot be reached") from error
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         await self._app.close()

@@ -123,11 +123,21 @@ async def test_the_relay_sees_the_outbox_and_nothing_else(database, db):
 async def test_a_busy_pool_says_so(database):
     db = Database(database.app, database.router, connections=1, wait_seconds=0.05)
     await db.open()
-    async with db.tenant(ACORN):
-        with pytest.raises(Unavailable):
-            async with db.tenant(BIRCH):
-                pass
-    await db.close()
+    try:
+        async with db.tenant(ACORN):
+            with pytest.raises(Unavailable):
+                async with db.tenant(BIRCH):
+                    pass
+    finally:
+        await db.close()
+
+
+async def test_what_could_not_be_opened_leaves_nothing_running(database):
+    url = psycopg.conninfo.make_conninfo(database.app, password="not that")
+    before = asyncio.all_tasks()
+    with pytest.raises(Unavailable):
+        await Database(database.app, url).open()
+    assert asyncio.all_tasks() == before
 
 
 async def test_connections_that_the_server_ended_are_replaced_at_once(database, db):
