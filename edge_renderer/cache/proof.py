@@ -5,7 +5,7 @@ The follower's memory answers for recent positions; for older ones the state ser
 
 import asyncio
 
-from contracts.events import Position
+from contracts.events import Position, StreamId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry
 from invalidation.bus import Bus
@@ -50,6 +50,12 @@ class Proof:
         if not is_true:
             self._counters.shared_stale += 1
         return is_true and self._is_of_our_time(made_at)
+
+    def least_position(self, entry: Entry) -> StreamId | None:
+        """What was made of the same page before this proves nothing, as far as has been heard; None: nobody knows."""
+        if entry.position is None or not self._follower.remembers(entry.position):
+            return None
+        return max(filter(None, map(self._follower.last_change, entry.tags)), default=None)
 
     def _is_of_our_time(self, made_at: Position) -> bool:
         here = self._follower.position

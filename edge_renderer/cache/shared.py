@@ -1,6 +1,8 @@
 """L2: entries on the cache server, shared by all edges. Losing it costs time and never truth.
 
 Nothing here decides whether an entry may be served: writes are unconditional, validity is decided at read (`tiers`).
+Before each entry stands its position, for the server to compare: an edge that has heard what changed since is not sent
+what it could not serve.
 No failure leaves this module: it is counted, and reads as a miss. After several in a row the server is left alone for
 a while, so that a slow one does not slow every page.
 """
@@ -9,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
@@ -16,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from contracts.events import Position, StreamId
 from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry, EntryError, decode_entry, encode_entry
@@ -23,11 +27,25 @@ from edge_renderer.errors import CacheError
 from invalidation.lease import Clock, lease_clock
 
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
-_GET_OR_LOCK = """local entry = redis.call('GET', KEYS[1])
-if entry then return entry end
-return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0"""
+_MARK_BYTES = 29
+_GET_OR_LOCK = f"""local is_there = redis.call('EXISTS', KEYS[1])
+if is_there == 1 and redis.call('GETRANGE', KEYS[1], 0, {_MARK_BYTES - 1}) >= ARGV[3] then
+  return redis.call('GET', KEYS[1])
+end
+local is_ours = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+return is_ours + 2 * is_there"""
 _SET_AND_RELEASE = """redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 if redis.call('GET', KEYS[2]) == ARGV[3] then redis.call('DEL', KEYS[2]) end"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry in whatever standing; or else the lock's `token`: empty if it cannot be known who has the lock, None if
+    another edge is making the page. `has_older`: there is an entry, but older than what was asked for."""
+
+    entry: Entry | None = None
+    token: str | None = None
+    has_older: bool = False
 
 
 class SharedCache:
@@ -85,24 +103,26 @@ class SharedCache:
             return None
         return None if encoded is None else self._decoded(encoded, key, store_id)
 
-    async def get_or_lock(self, key: str, store_id: StoreId | None) -> tuple[Entry | None, str | None]:
-        """In one round trip: what there is, in whatever standing, and no token; or else what `try_lock` gives."""
+    async def get_or_lock(self, key: str, store_id: StoreId | None, least: StreamId | None) -> Found:
+        """In one round trip: what there is, if it was made at `least` or later; if not, the lock, if nobody has it."""
         token = secrets.token_hex(8)
         names = [self._name("e", key), self._name("l", key)]
+        mark = _mark(least) if least else b""
         try:
-            found = await self._ask(lambda: self._get_or_lock(keys=names, args=[token, self._lock_ms]))
+            found = await self._ask(lambda: self._get_or_lock(keys=names, args=[token, self._lock_ms, mark]))
         except CacheError:
-            return None, ""
+            return Found(token="")
         if isinstance(found, int):
-            return None, token if found else None
-        return self._decoded(found, key, store_id), None
+            return Found(token=token if found & 1 else None, has_older=bool(found & 2))
+        entry = self._decoded(found, key, store_id)
+        return Found(entry) if entry is not None else Found(token="")
 
     async def set(self, entry: Entry, token: str = "") -> None:
         """And lets go of the lock that `token` is of."""
         names = [self._name("e", entry.key), self._name("l", entry.key)]
         lifetime_ms = max(1, entry.lifetime_ms)
         try:
-            encoded = encode_entry(entry, self._seal_key)
+            encoded = _marked(encode_entry(entry, self._seal_key), entry.position)
             if token:
                 await self._ask(lambda: self._set_and_release(keys=names, args=[encoded, lifetime_ms, token]))
             else:
@@ -114,15 +134,6 @@ class SharedCache:
         except CacheError:
             self._counters.shared_writes_skipped += 1
 
-    async def try_lock(self, key: str) -> str | None:
-        """A token if nobody else is making this page; the empty token if that cannot be known. None: somebody is."""
-        token = secrets.token_hex(8)
-        try:
-            has_it = await self._ask(lambda: self._redis.set(self._name("l", key), token, nx=True, px=self._lock_ms))
-            return token if has_it else None
-        except CacheError:
-            return ""
-
     async def unlock(self, key: str, token: str) -> None:
         """Only one's own lock: a fill that took longer than its lock must not release the next one's."""
         if token:
@@ -133,7 +144,10 @@ class SharedCache:
         try:
             if not isinstance(encoded, bytes):
                 raise EntryError("not even a text")
-            return decode_entry(encoded, self._seal_key, key, store_id)
+            entry = decode_entry(encoded[_MARK_BYTES:], self._seal_key, key, store_id)
+            if entry.position is None or encoded[:_MARK_BYTES] != _mark(entry.position.id):
+                raise EntryError("it does not stand where it was made")
+            return entry
         except EntryError:
             self._counters.shared_garbage += 1
             return None
@@ -159,3 +173,13 @@ class SharedCache:
         if self._failures >= self._failures_to_rest:
             self._rests_until = self._clock() + self._rest_seconds
             self._failures = self._failures_to_rest - 1
+
+
+def _mark(at: StreamId) -> bytes:
+    """In order of time, byte by byte."""
+    return b"%016d-%012d" % at
+
+
+def _marked(encoded: bytes, position: Position | None) -> bytes:
+    assert position is not None, "what has no position is never encoded"
+    return _mark(position.id) + encoded

@@ -21,7 +21,7 @@ from typing import Any
 
 import structlog
 
-from contracts.events import Position
+from contracts.events import Position, StreamId
 from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry, EntryError, build_entry
@@ -53,6 +53,16 @@ class _Outcome:
 
     answer: Answer
     started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What came of looking on the cache server: the answer, or who is to make the page, and from what before it."""
+
+    why: Why
+    token: str = ""
+    previous: Entry | None = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,32 +200,25 @@ class Tiers:
                 raise
 
     async def _obtain(self, making: _Making) -> Answer:
-        shared, token, why = await self._look_in_shared(making)
-        answer = await self._from_shared(making, shared)
-        if answer is not None:
-            return answer
-        if token is None:
-            answer, token = await self._take_turn(making)
-            if answer is not None:
-                return answer
-        previous = _newest(making.held.entry if making.held else None, shared)
-        return replace(await self._from_origin(making, previous, token), shared_why=why)
+        search = await self._look_in_shared(making)
+        if search.answer is not None:
+            return search.answer
+        previous = _newest(making.held.entry if making.held else None, search.previous)
+        return replace(await self._from_origin(making, previous, search.token), shared_why=search.why)
 
-    async def _look_in_shared(self, making: _Making) -> tuple[Entry | None, str | None, Why]:
-        """What the cache server has; if nothing, the lock, or None if another edge has it. Without a lease no lock is
-        asked for: what others make could not be proven."""
+    async def _look_in_shared(self, making: _Making) -> _Search:
+        """Without a lease no lock is asked for: what others make could not be proven."""
         if making.is_at_hand:
-            return None, "", Why.BYPASS
+            return _Search(Why.BYPASS)
         if self._proof.has_lease():
-            shared, token = await self._shared.get_or_lock(making.key, making.store_id)
-            return shared, token, Why.MISS if shared is None else Why.STALE
+            return await self._take_turn(making)
         if making.held is not None:
-            return None, "", Why.BYPASS
+            return _Search(Why.BYPASS)
         shared = await self._shared.get(making.key, making.store_id)
-        return shared, "", Why.MISS if shared is None else Why.STALE
+        return _Search(Why.MISS if shared is None else Why.STALE, previous=shared)
 
-    async def _from_shared(self, making: _Making, entry: Entry | None) -> Answer | None:
-        if entry is None or not await self._proof.holds(entry):
+    async def _from_shared(self, making: _Making, entry: Entry) -> Answer | None:
+        if not await self._proof.holds(entry):
             return None
         held = self.local.put(entry, making.guard, self._clock())
         if not held.is_fresh:  # overtaken while the state server was asked
@@ -223,25 +226,28 @@ class Tiers:
         self.counters.hits_shared += 1
         return Answer(entry, Source.SHARED, Standing.FRESH, held)
 
-    async def _take_turn(self, making: _Making) -> tuple[Answer | None, str]:
-        """The lock between edges, or what another edge made meanwhile. It is a courtesy: who has waited long enough
-        makes the page without it."""
-        token = await self._shared.try_lock(making.key)
-        if token is not None:
-            return None, token
-        self.counters.lock_waits += 1
+    async def _take_turn(self, making: _Making) -> _Search:
+        """What another edge has made, or makes while this one waits; or the lock between edges. The lock is a courtesy:
+        who has waited long enough makes the page without it."""
+        least = self._proof.least_position(making.held.entry) if making.held else None
+        previous, why, has_waited = None, Why.MISS, False
         for _ in range(LOCK_POLLS):
-            await asyncio.sleep(LOCK_POLL_SECONDS)
-            token = await self._shared.try_lock(making.key)
-            if token is None:
+            found = await self._shared.get_or_lock(making.key, making.store_id, least)
+            if found.has_older and why is Why.MISS:
+                self.counters.shared_stale += 1
+                why = Why.STALE
+            if found.token is not None:
+                return _Search(why, found.token, previous)
+            if found.entry is None:
+                self.counters.lock_waits += not has_waited
+                has_waited = True
+                await asyncio.sleep(LOCK_POLL_SECONDS)
                 continue
-            # Looked up only now: the lock's last holder stored its page before letting go.
-            answer = await self._from_shared(making, await self._shared.get(making.key, making.store_id))
-            if answer is None:
-                return None, token
-            self._later(self._shared.unlock(making.key, token))
-            return answer, ""
-        return None, ""
+            answer = await self._from_shared(making, found.entry)
+            if answer is not None:
+                return _Search(why, answer=answer)
+            why, previous, least = Why.STALE, found.entry, _after(found.entry)
+        return _Search(why, previous=previous)
 
     async def _from_origin(self, making: _Making, previous: Entry | None, token: str) -> Answer:
         entry: Entry | None = None
@@ -323,6 +329,11 @@ class Tiers:
         task = asyncio.create_task(write)
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
+
+
+def _after(entry: Entry) -> StreamId | None:
+    """The first position that it was not made at."""
+    return None if entry.position is None else StreamId(entry.position.id.ms, entry.position.id.number + 1)
 
 
 def _newest(held: Entry | None, shared: Entry | None) -> Entry | None:

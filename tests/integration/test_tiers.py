@@ -2,6 +2,7 @@
 that answers when it is told to."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -500,6 +501,35 @@ async def test_two_edges_that_want_the_same_at_once_ask_once(world: World) -> No
     assert told(await one) == ("acorn 1", Source.FILL, Standing.FRESH)
     assert told(await two) == ("acorn 1", Source.SHARED, Standing.FRESH)
     assert world.origin.asked == 1
+
+
+async def test_what_a_heard_change_rules_out_is_not_fetched_from_the_cache_server(world: World) -> None:
+    """And who comes second gets what the first has made, before its lock is gone."""
+    edge, other = await world.edge(), await world.edge()
+    await edge.get()
+    await other.get()
+    await edge.tiers.settle()
+    async with redis.asyncio.Redis.from_url(world.cache_url) as cache:
+        before = await commands(cache)
+        await world.change(ACORN, "acorn 2")
+        await world.all_hear()
+        world.clock.now += 1.0
+        assert told(await edge.get()) == ("acorn 2", Source.FILL, Standing.FRESH)
+        await edge.tiers.settle()
+        after_fill = await commands(cache)
+        await cache.set("l1:p/41/product/7", "somebody's")
+        assert told(await other.get()) == ("acorn 2", Source.SHARED, Standing.FRESH)
+        after_both = await commands(cache)
+    assert (after_fill - before)["evalsha"] == 2, "look and lock; store and let go"
+    assert (after_fill - before)["get"] == 1, "of the lock, to see whose it is; not of the old page"
+    assert (after_both - after_fill)["evalsha"] == 1
+    assert other.counters.lock_waits == 0
+
+
+async def commands(cache: redis.asyncio.Redis) -> Counter[str]:
+    """How often each has run on the server, in scripts too."""
+    stats = await cache.info("commandstats")
+    return Counter({name.removeprefix("cmdstat_"): each["calls"] for name, each in stats.items()})
 
 
 async def test_without_a_bus_pages_are_made_and_asked_for_every_second(world: World, cache_url: str) -> None:

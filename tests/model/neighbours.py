@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from contracts.events import StreamId
 from contracts.keys import host_tag, listing_tag, product_tag, shop_tag
 from contracts.tenant import StoreId, StoreStatus, Tenant
 from edge_renderer.cache.entry import Entry
 from edge_renderer.cache.made import Built, NotModified
+from edge_renderer.cache.shared import Found
 from edge_renderer.errors import OriginUnavailable
 from edge_renderer.snapshots import HostAnswer
 from invalidation.coalesce import Row
@@ -201,18 +203,22 @@ class SimulatedShared:
         assert entry is None or (isinstance(entry, Entry) and entry.store_id == store_id)
         return entry
 
-    async def get_or_lock(self, key: str, store_id: StoreId | None) -> tuple[Entry | None, str | None]:
+    async def get_or_lock(self, key: str, store_id: StoreId | None, least: StreamId | None) -> Found:
         token = f"{self._rng.getrandbits(32):x}"
 
-        def at_server() -> tuple[Entry | None, str | None]:
+        def at_server() -> Found:
             entry, until = self._server.entries.get(key, (None, 0.0))
-            return (entry, None) if self._loop.now < until else (None, self._lock(key, token))
+            if entry is None or self._loop.now >= until:
+                return Found(token=self._lock(key, token))
+            assert entry.position is not None
+            is_new_enough = least is None or entry.position.id >= least
+            return Found(entry) if is_new_enough else Found(token=self._lock(key, token), has_older=True)
 
         try:
-            found: tuple[Entry | None, str | None] = await self._wire.ask(at_server)
+            found: Found = await self._wire.ask(at_server)
         except WireError:
-            return None, ""
-        assert found[0] is None or found[0].store_id == store_id
+            return Found(token="")
+        assert found.entry is None or found.entry.store_id == store_id
         return found
 
     async def set(self, entry: Entry, token: str = "") -> None:
@@ -221,13 +227,6 @@ class SimulatedShared:
             self._release(entry.key, token)
 
         await self._try(at_server)
-
-    async def try_lock(self, key: str) -> str | None:
-        token = f"{self._rng.getrandbits(32):x}"
-        try:
-            return await self._wire.ask(lambda: self._lock(key, token))  # type: ignore[no-any-return]
-        except WireError:
-            return ""
 
     async def unlock(self, key: str, token: str) -> None:
         if token:
