@@ -16,7 +16,8 @@ from standalone.ready_file import Ready
 PRODUCTS = 12
 FIRST_PRICE_MINOR = 1_000_000
 MOST_VERSIONS = 1_000_000
-_SHOWN_PRICE = re.compile(rb'(?:\$|"price":"?)1(\d),?(\d{3})\.?(\d{2})\b')
+# What must stand before is asked after the first digit: a pattern that begins with a byte is found twice as fast.
+_SHOWN_PRICE = re.compile(rb'1(?:(?<=\$1)|(?<="price":1)|(?<="price":"1))(\d),?(\d{3})\.?(\d{2})\b')
 _TEXT = "<p>Made by hand. " + "The glaze breaks over the rim. " * 10 + "</p>"
 
 PAGES = {
@@ -54,7 +55,7 @@ class Subject:
         minor = FIRST_PRICE_MINOR + self.version
         price = f"{minor // 100}.{minor % 100:02}"
         body = json.dumps({"variant": {"id": self.variant_id, "price": price}}).encode()
-        reply = await self.admin.ask(
+        [reply] = await self.admin.ask(
             f"PUT /admin/api/2024-10/variants/{self.variant_id}.json HTTP/1.1\r\nHost: {self.admin_host}\r\n"
             f"X-Stoa-Access-Token: {self.token}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n".encode()

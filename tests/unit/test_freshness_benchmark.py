@@ -129,7 +129,8 @@ async def test_a_connection_that_the_server_has_closed_is_opened_again() -> None
         connection = Connection(url)
         request = b"GET / HTTP/1.1\r\nHost: acorn.example\r\nAccept-Encoding: gzip\r\n\r\n"
         for _ in range(2):
-            assert (await connection.ask(request)).status == 200
+            [reply] = await connection.ask(request)
+            assert reply.status == 200
             while not connection.is_closed:  # noqa: ASYNC110 - the server's end of it arrives on its own
                 await asyncio.sleep(0)
         await connection.close()
