@@ -18,6 +18,7 @@ from edge_renderer.cache.shared import SharedCache
 from edge_renderer.cache.tiers import Tiers
 from edge_renderer.errand import Errand
 from edge_renderer.fairness import Fairness, fairness_of
+from edge_renderer.fragments import Fragments
 from edge_renderer.front import Front
 from edge_renderer.heads import Heads
 from edge_renderer.hit_path import HitPath
@@ -61,6 +62,7 @@ class Theming:
 
     themes: ThemeLibrary
     renderer: Renderer
+    fragments: Fragments
     release: str
 
 
@@ -69,8 +71,9 @@ def load_theming(settings: EdgeSettings) -> Theming:
     beside_the_packages = Path(__file__).resolve().parent.parent / "themes"
     themes = ThemeLibrary.load(Path(settings.themes_path) if settings.themes_path else beside_the_packages)
     # By the time this thread worked, not by the wall's: a busy machine must not make pages fail.
-    renderer = Renderer(themes, RenderLimits(), clock=time.thread_time)
-    return Theming(themes, renderer, release_of(themes, settings.edge_cdn_seconds))
+    fragments = Fragments(settings.edge_fragment_bytes)
+    renderer = Renderer(themes, RenderLimits(), fragments, clock=time.thread_time)
+    return Theming(themes, renderer, fragments, release_of(themes, settings.edge_cdn_seconds))
 
 
 @asynccontextmanager
@@ -163,7 +166,9 @@ def _edge(
     registry.register(CounterCollector("stoa_edge_follower", follower.counters))
     origin = OriginClient(session, metrics, settings)
     away: Gauge = ("stoa_edge_origin_away", "1 while the origin is silent", lambda: origin.reach.is_away)
-    registry.register(GaugeCollector([*_gauges(tiers, hearing), *fairness.gauges(), away]))
+    fragments: Gauge = ("stoa_edge_fragment_bytes", "Parts of pages kept", lambda: theming.fragments.held_bytes)
+    registry.register(GaugeCollector([*_gauges(tiers, hearing), *fairness.gauges(), away, fragments]))
+    registry.register(CounterCollector("stoa_edge_fragments", theming.fragments.counters))
     apologies = Apologies(theming.renderer, metrics)
     heads = Heads(settings.edge_remembered_heads // 2)
     hit_path = HitPath(tiers.local, follower.lease, hearing.clock, heads)

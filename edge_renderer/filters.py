@@ -27,6 +27,7 @@ _TAG = re.compile(r"<[^>]*>")
 _PLACE = re.compile(r"\{(\w+)\}")
 _SAFE_URL = re.compile(r"(?:https?://|mailto:|tel:|/(?!/)|[#?])[^\x00-\x20\"'<>\\]*", re.IGNORECASE)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+_CONTAINERS = frozenset({dict, list, tuple})
 _JSON_HAS_UNSAFE = re.compile("[<>&\u2028\u2029]").search
 _JSON_UNSAFE = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
@@ -68,9 +69,9 @@ def _asset_url(context: Context, name: str) -> str:
 @pass_context
 def _translate(context: Context, key: str, **values: Any) -> str:
     """The theme's text for a key. With `count`, the plural form of the shop's language."""
-    state = state_of(context)
-    message = state.theme.message(state.locale, key)
-    if isinstance(message, dict):
+    state: RenderState = context.parent[STATE]
+    message = state.texts.get(key, key)
+    if type(message) is dict:
         form = parsed_locale(state.locale).plural_form(values.get("count") or 0)
         message = message.get(form) or message.get("other", key)
     return _PLACE.sub(lambda place: text_of(values.get(place.group(1), "")), message) if values else message
@@ -112,12 +113,13 @@ def _check_weight(state: RenderState, value: Any) -> None:
     left, waiting = state.limits.text_length, [value]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, str):
+        kind = type(item)
+        if kind is str or kind is Markup:
             left -= len(item)
-        elif isinstance(item, (list, tuple, dict)):
+        elif kind in _CONTAINERS:
             left -= len(item)
             if left >= 0:
-                waiting.extend(item.values() if isinstance(item, dict) else item)
+                waiting.extend(item.values() if kind is dict else item)
         if left < 0:
             state.check_length(state.limits.text_length - left)
 

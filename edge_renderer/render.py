@@ -13,6 +13,8 @@ from contracts.snapshot import Snapshot
 from contracts.tenant import Tenant
 from edge_renderer.errors import RenderError, RenderLimitError, ThemeError
 from edge_renderer.filters import FILTERS
+from edge_renderer.fragments import Fragments
+from edge_renderer.kept_macros import check_kept, facts_of
 from edge_renderer.sandbox import STATE, RenderLimits, RenderState, ThemeEnvironment
 from edge_renderer.themes import Theme, ThemeLibrary
 
@@ -50,6 +52,7 @@ class Renderer:
         self,
         themes: ThemeLibrary,
         limits: RenderLimits,
+        fragments: Fragments | None = None,
         *,
         strict: bool = False,
         clock: Callable[[], float] = time.thread_time,
@@ -57,7 +60,8 @@ class Renderer:
         self._themes = themes
         self._limits = limits
         self._clock = clock
-        self._templates = {theme.name: _compiled(theme, limits, strict=strict) for theme in themes}
+        kept = fragments or Fragments()
+        self._templates = {theme.name: _compiled(theme, limits, kept, strict=strict) for theme in themes}
 
     def render(self, tenant: Tenant, page: Page | None, snapshot: Snapshot) -> Rendered:
         """Raises RenderLimitError when the theme used too much, RenderError when it failed."""
@@ -95,6 +99,7 @@ class Renderer:
             raise RenderError(f"theme {theme.name} has no {name}")
         context = template.new_context({**data, STATE: state})
         state.data = context.parent
+        state.facts = facts_of(theme.name, theme.version, state.currency, state.locale, data["settings"])
         try:
             return "".join(template.root_render_func(context)).encode("utf-8", "replace")
         except (RecursionError, MemoryError) as error:
@@ -128,8 +133,10 @@ def _navigation(theme: Theme, shop: Any) -> dict[str, Any]:
     }
 
 
-def _compiled(theme: Theme, limits: RenderLimits, *, strict: bool) -> dict[str, Template]:
-    environment = ThemeEnvironment(DictLoader(theme.sources), FILTERS, limits, strict=strict)
+def _compiled(theme: Theme, limits: RenderLimits, fragments: Fragments, *, strict: bool) -> dict[str, Template]:
+    environment = ThemeEnvironment(
+        DictLoader(theme.sources), FILTERS, limits, fragments, kept=theme.kept_macros, strict=strict
+    )
     templates: dict[str, Template] = {}
     for name in theme.sources:
         try:
@@ -138,4 +145,5 @@ def _compiled(theme: Theme, limits: RenderLimits, *, strict: bool) -> dict[str, 
             raise ThemeError(f"{theme.name}: {name}, line {error.lineno}: {error.message}") from error
         except TemplateError as error:
             raise ThemeError(f"{theme.name}: {name}: {error}") from error
+    check_kept(environment, theme.sources, theme.kept_macros)
     return templates

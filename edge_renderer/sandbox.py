@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from jinja2 import BaseLoader, Template, nodes, pass_context
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2.compiler import CodeGenerator, Frame, MacroRef
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError, TemplateAssertionError
 from jinja2.runtime import BlockReference, ChainableUndefined, Context, LoopContext, Macro, StrictUndefined
@@ -21,6 +21,8 @@ from jinja2.utils import missing
 from markupsafe import Markup, escape
 
 from edge_renderer.errors import RenderLimitError
+from edge_renderer.fragments import Fragments
+from edge_renderer.kept_macros import Facts, KeptMacro
 
 STATE = "_state"
 _LARGE = 2**64
@@ -72,12 +74,14 @@ class RenderState:
         "bytes_left",
         "currency",
         "data",
+        "facts",
         "limits",
         "locale",
         "modules",
         "part_tags",
         "steps_left",
         "tags",
+        "texts",
         "theme",
     )
 
@@ -93,12 +97,15 @@ class RenderState:
     ) -> None:
         self.limits = limits
         self.theme = theme
+        self.texts: Mapping[str, Any] = theme.texts(locale)
         self.currency = currency
         self.locale = locale
         self.part_tags = part_tags
         self.tags: set[str] = set()
         self.data: dict[str, Any] = {}
         """What the page's template was given: imported files see that too."""
+        self.facts: Facts | None = None
+        """What kept macros see of it; without, none is kept."""
         self.modules: dict[str, TemplateModule] = {}
         self._clock = clock
         self._deadline = clock() + limits.seconds
@@ -180,6 +187,13 @@ class _ThemeCode(CodeGenerator):
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         self.write(")")
 
+    def macro_def(self, macro_ref: MacroRef, frame: Frame) -> None:
+        name = f"{self.name}:{getattr(macro_ref.node, 'name', '')}"
+        is_kept = name in self.environment.kept  # type: ignore[attr-defined]
+        self.write(f"environment.keep(context, {name!r}, " if is_kept else "")
+        super().macro_def(macro_ref, frame)
+        self.write(")" if is_kept else "")
+
 
 class _ThemeTemplate(Template):
     """A file whose macros are imported is run once a render, however many files import it: it sees the page's data and
@@ -209,7 +223,9 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         loader: BaseLoader,
         filters: Mapping[str, Callable[..., Any]],
         limits: RenderLimits,
+        fragments: Fragments,
         *,
+        kept: frozenset[str] = frozenset(),
         strict: bool,
     ) -> None:
         super().__init__(
@@ -222,6 +238,8 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
             auto_reload=False,
         )
         self._limits = limits
+        self._fragments = fragments
+        self.kept = kept
         self.tests = {name: test for name, test in self.tests.items() if name in _TEST_WORDS}
         self.filters = {**filters, _STEP: _charge_step}
         self.globals = {"range": _range}
@@ -232,6 +250,10 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         _check(source, name, filename)
         _charge_everywhere(source)
         return super()._generate(source, name, filename, defer_init)
+
+    def keep(self, context: Context, name: str, macro: Macro) -> Macro | KeptMacro:
+        facts = state_of(context).facts
+        return macro if facts is None else KeptMacro(macro, name, facts, self._fragments)
 
     def printed(self, context: Context, value: Any) -> str:
         """Every `{{ ... }}` ends here: null prints nothing, text is escaped, and what is printed counts.
@@ -254,7 +276,7 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`a.b` is an item of a dict. Of Python's own attributes only loop facts and imported macros can be had."""
-        if isinstance(obj, dict):
+        if type(obj) is dict:
             try:
                 return obj[attribute]
             except KeyError:
@@ -276,9 +298,8 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         return obj if isinstance(obj, ChainableUndefined) else self.undefined(obj=obj, name=argument)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        if (
-            type(__obj) is Macro
-        ):  # the usual case, without Context.call's questions about what to pass; it charges itself
+        kind = type(__obj)
+        if kind is Macro or kind is KeptMacro:  # without Context.call's questions about what to pass; it charges itself
             kwargs.pop("_block_vars", None)
             kwargs.pop("_loop_vars", None)
             return __obj(__context.eval_ctx, *args, **kwargs)
@@ -288,7 +309,7 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         return __context.call(__obj, *args, **kwargs)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        if isinstance(obj, (Macro, BlockReference)) or obj is _range:
+        if isinstance(obj, (Macro, KeptMacro, BlockReference)) or obj is _range:
             return True
         return isinstance(getattr(obj, "__self__", None), LoopContext)  # loop.cycle
 

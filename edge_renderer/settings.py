@@ -21,6 +21,7 @@ class EdgeSettings(BaseSettings):
 
     edge_memory_bytes: int = Field(256 * _MEGABYTE, ge=_MEGABYTE, description="Pages kept in a worker's memory (L1)")
     edge_memory_tenant_percent: int = Field(25, ge=1, le=100, description="Most of it that one shop may use")
+    edge_fragment_bytes: int = Field(32 * _MEGABYTE, ge=0, description="Parts of pages kept for making further pages")
     edge_file_bytes: int = Field(_MEGABYTE, ge=0, description="Largest uploaded file that is cached")
     edge_file_body_bytes: int = Field(
         20 * _MEGABYTE, ge=1024, description="Largest uploaded file that is served at all"

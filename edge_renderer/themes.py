@@ -97,26 +97,27 @@ class Theme:
     settings: Mapping[str, Setting]
     navigation: Mapping[str, list[dict[str, str]]]
     sources: Mapping[str, str]
+    kept_macros: frozenset[str]
+    """Each as "file:name"."""
     assets: Mapping[str, Asset]
     messages: Mapping[str, Mapping[str, Any]]
+    """By language, each complete: what a language lacks is taken from the one it is a kind of, and from English."""
 
     def asset_url(self, name: str) -> str:
         return f"{ASSET_PREFIX}{self.name}-{self.asset_version}/{name}"
 
-    def message(self, locale: str, key: str) -> Any:
-        """A text, or a dict of plural forms; in English where the language lacks it, the key where all do."""
+    def texts(self, locale: str) -> Mapping[str, Any]:
+        """Each a text, or a dict of plural forms; in English where the language lacks it."""
         for language in (locale, locale.partition("-")[0], "en"):
-            found = self.messages.get(language, {}).get(key)
-            if found is not None:
-                return found
-        return key
+            if language in self.messages:
+                return self.messages[language]
+        return {}
 
     def filled_settings(self, chosen: Any) -> dict[str, Any]:
-        given = chosen if isinstance(chosen, dict) else {}
-        return {
-            name: setting.accept(given[name]) if name in given else setting.default
-            for name, setting in self.settings.items()
-        }
+        filled = {name: setting.default for name, setting in self.settings.items()}
+        if isinstance(chosen, dict):
+            filled.update({name: self.settings[name].accept(value) for name, value in chosen.items() if name in filled})
+        return filled
 
 
 class ThemeLibrary:
@@ -164,12 +165,15 @@ def load_theme(folder: Path) -> Theme:
         settings={name: _setting(folder.name, name, raw) for name, raw in about.get("settings", {}).items()},
         navigation=about.get("navigation", {}),
         sources=sources,
+        kept_macros=frozenset(about.get("kept_macros", ())),
         assets={name: _asset(name, body) for name, body in assets.items()},
-        messages={
-            Path(path).stem: _messages(folder.name, path, body)
-            for path, body in files.items()
-            if path.startswith("locales/") and path.endswith(".json")
-        },
+        messages=_completed(
+            {
+                Path(path).stem: _messages(folder.name, path, body)
+                for path, body in files.items()
+                if path.startswith("locales/") and path.endswith(".json")
+            }
+        ),
     )
 
 
@@ -234,6 +238,18 @@ def _messages(theme: str, path: str, body: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise ThemeError(f"{theme}: {path} is not JSON: {error}") from error
     return dict(_flattened(raw, ""))
+
+
+def _completed(messages: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    nothing: Mapping[str, Any] = {}
+    return {
+        language: {
+            **messages.get("en", nothing),
+            **messages.get(language.partition("-")[0], nothing),
+            **texts,
+        }
+        for language, texts in messages.items()
+    }
 
 
 def _flattened(raw: dict[str, Any], prefix: str) -> Iterable[tuple[str, Any]]:

@@ -99,9 +99,9 @@ def test_settings_of_the_wrong_kind_become_their_defaults(folder: Path) -> None:
 
 def test_texts_fall_back_to_english_and_then_to_their_key(folder: Path) -> None:
     theme = load_theme(folder)
-    assert theme.message("nl", "cart.title") == theme.message("nl-BE", "cart.title") == "Mandje"
-    assert theme.message("nl", "cart.count") == {"one": "{count} thing", "other": "{count} things"}
-    assert theme.message("ja", "no.such.text") == "no.such.text"
+    assert theme.texts("nl")["cart.title"] == theme.texts("nl-BE")["cart.title"] == "Mandje"
+    assert theme.texts("nl")["cart.count"] == {"one": "{count} thing", "other": "{count} things"}
+    assert theme.texts("ja") == theme.texts("en")
 
 
 @pytest.mark.parametrize(
