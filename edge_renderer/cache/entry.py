@@ -3,7 +3,6 @@
 What comes back from there is a stranger's until its seal, key and shop are checked.
 """
 
-import gzip
 import hashlib
 import hmac
 import re
@@ -13,6 +12,7 @@ from typing import Any
 
 import brotli
 import msgpack
+from isal import igzip
 
 from contracts.events import Position, StreamId
 from contracts.keys import shop_tag
@@ -25,9 +25,9 @@ STORABLE_STATUSES = frozenset((200, 301, 404))
 LEAST_COMPRESSED_BYTES = 512
 OWN_HEADERS = frozenset((b"surrogate-key", b"location"))
 """What a page's headers do not share with other pages'."""
-# A miss pays for both, so both are cheap ones: together a third of what gzip 6 and brotli 5 take, for a page that is a
-# seventh larger on the wire. Most pages of most shops are read once or twice before they are purged.
-_GZIP_LEVEL = 1
+# A miss pays for both, so both are cheap ones: a page is a tenth larger on the wire than with gzip 6 and brotli 5, which
+# take twice the time. Most pages of most shops are read once or twice before they are purged.
+_GZIP_LEVEL = 3  # of ISA-L's four: smaller than zlib's level 1 in half its time
 _BROTLI_QUALITY, _BROTLI_WINDOW_BITS = 3, 18
 _VERSION = 1
 _SEAL_BYTES = 16
@@ -99,7 +99,7 @@ def build_entry(
         status=status,
         headers=headers,
         body=body,
-        gzip=_if_smaller(gzip.compress(body, _GZIP_LEVEL, mtime=0), body) if is_worth_it else None,
+        gzip=_if_smaller(igzip.compress(body, _GZIP_LEVEL, mtime=0), body) if is_worth_it else None,
         br=_if_smaller(brotli.compress(body, quality=_BROTLI_QUALITY, lgwin=_BROTLI_WINDOW_BITS), body)
         if is_worth_it
         else None,
