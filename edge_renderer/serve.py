@@ -99,20 +99,28 @@ class Shopfront:
     async def _page(self, tenant: Tenant, request: Request, page: Page, errand: Errand) -> Answer:
         make = partial(self._pages.page, tenant, page, errand)
         is_at_hand = errand.has_brought(tenant.store_id)
-        return await self._kept(tenant, request, page_key(tenant, page), make, is_at_hand=is_at_hand)
+        renew = partial(self._pages.page, tenant, page, None)
+        return await self._kept(tenant, request, page_key(tenant, page), make, is_at_hand=is_at_hand, renew=renew)
 
     async def _missing(self, tenant: Tenant, request: Request) -> Answer:
         make = partial(self._pages.missing, tenant)
         return await self._kept(tenant, request, missing_key(tenant), make)
 
     async def _kept(
-        self, tenant: Tenant, request: Request, key: str, make: Fill, *, is_at_hand: bool = False
+        self,
+        tenant: Tenant,
+        request: Request,
+        key: str,
+        make: Fill,
+        *,
+        is_at_hand: bool = False,
+        renew: Fill | None = None,
     ) -> Answer:
         """Only what this worker neither holds nor is making counts against the shop's budget."""
         is_new = not self._tiers.knows(key)
         if is_new:
             self._admission.miss(tenant.store_id)
-        found = await self._tiers.get(key, tenant.store_id, make, is_at_hand=is_at_hand)
+        found = await self._tiers.get(key, tenant.store_id, make, is_at_hand=is_at_hand, renew=renew)
         if is_new and found.source is not Source.FILL:
             self._admission.found(tenant.store_id)
         return self._respond(request, found)

@@ -16,6 +16,8 @@ class CacheCounters:
     stale_served: int = 0
     unverified_served: int = 0
     lapsed_reads: int = 0
+    renewals: int = 0
+    """Fills begun by a purge, not by a request."""
     stale_fills: int = 0
     """Fills that a change of one of their tags overtook: answered, not stored as fresh."""
     origin_failures: int = 0

@@ -37,6 +37,7 @@ class Held:
         "is_fresh",
         "node",
         "on_gone",
+        "renew",
         "share_node",
         "size_bytes",
         "stale_until",
@@ -57,6 +58,8 @@ class Held:
         self.visited = False
         self.on_gone: Callable[[], None] | None = None
         """Told when it goes, by whoever hung something on it."""
+        self.renew: Callable[[], None] | None = None
+        """Told when it is purged, if somebody has asked for it since it was put here. Must not change what is held."""
         self.node: Node[Held] | None = None
         self.share_node: Node[Held] | None = None
 
@@ -189,8 +192,11 @@ class LocalCache:
         for tag in tags:
             for held in self._by_tag.carriers(tag):
                 if _is_news(position, held.entry):
+                    is_read = held.is_fresh and held.visited
                     self._counters.purged_entries += held.is_fresh
                     self._make_stale(held, heard_at)
+                    if is_read and held.renew is not None:
+                        held.renew()
 
     def distrust(self) -> None:
         """Something may have been missed: everything held, and everything being made, is unproven."""

@@ -5,7 +5,7 @@ who waited and then forgotten.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class SingleFlight(Generic[T]):
         """The result of the flight under way, or of a new one."""
         return await asyncio.shield(self.start(key, work))
 
-    def start(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
+    def start(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """Starts a flight unless one is under way; nobody has to wait for it."""
         flight = self._flights.get(key)
         if flight is None:

@@ -5,6 +5,8 @@ read    fresh under a lease            -> serve it
         stale for less than a second   -> serve it while one refill runs
         else                           -> wait for the one fill under way, or start it
 
+purge   somebody has read it since it was made -> make it anew at once, if that may be
+
 fill    note the position, then read anything
         L2 has it, and nothing in it has changed since its position -> keep it with that older position
         another edge is making it      -> wait for L2 a little
@@ -44,6 +46,8 @@ MOST_ROUNDS = 3
 LOCK_POLLS = 100
 LOCK_POLL_SECONDS = 0.005
 MOST_WRITES_UNDER_WAY = 256
+MOST_RENEWALS = 8
+"""Pages made anew at once for nobody who waits. What is over that is made for the next who asks."""
 LARGE_BODY_BYTES = 128 * 1024
 
 
@@ -77,6 +81,7 @@ class _Making:
     position: Position | None
     held: Held | None
     is_at_hand: bool
+    renew: Fill | None
 
 
 class Tiers:
@@ -109,6 +114,7 @@ class Tiers:
         self._proof = Proof(follower, bus, counters, clock, page_ms, proof_seconds)
         self._flights: SingleFlight[_Outcome] = SingleFlight()
         self._writes: set[asyncio.Task[None]] = set()
+        self._renewals = 0
         follower.subscribe(local)
 
     async def close(self) -> None:
@@ -130,11 +136,14 @@ class Tiers:
     def held(self, key: str) -> Held | None:
         return self.local.get(key, self._clock())
 
-    async def get(self, key: str, store_id: StoreId | None, fill: Fill, *, is_at_hand: bool = False) -> Answer:
+    async def get(
+        self, key: str, store_id: StoreId | None, fill: Fill, *, is_at_hand: bool = False, renew: Fill | None = None
+    ) -> Answer:
         """Raises what `fill` raises, when there is nothing to serve instead. `is_at_hand`: all that `fill` needs is
-        here already; to ask the cache server first, and who else is making it, would cost more than it could save."""
+        here already; to ask the cache server first, and who else is making it, would cost more than it could save.
+        `renew`: the fill for when the page is purged, kept with it; without one that waits for the next who asks."""
         arrived_at = self._clock()
-        make = partial(self._costs.work, store_id, partial(self._make, key, store_id, fill, is_at_hand))
+        make = partial(self._costs.work, store_id, partial(self._make, key, store_id, fill, is_at_hand, renew))
         for _ in range(MOST_ROUNDS):
             held = self.local.get(key, self._clock())
             answer = self._from_memory(held) if held is not None else None
@@ -184,14 +193,31 @@ class Tiers:
             return self._clock() < outcome.started_at + WORD_SECONDS
         return self._standing(answer.held, self._clock()) is not None
 
-    async def _make(self, key: str, store_id: StoreId | None, fill: Fill, is_at_hand: bool) -> _Outcome:
+    def _renew(self, key: str, store_id: StoreId | None, renew: Fill) -> None:
+        """Makes a page anew as soon as a purge has made it stale. Each of these has been paid for: a page that nobody
+        has read since it was made is not made for nobody again, so there are never more of them than reads."""
+        if self._renewals < MOST_RENEWALS and not self._flights.is_flying(key) and self._may_renew(store_id):
+            make = partial(self._make, key, store_id, renew, False, renew)
+            flight = self._flights.start(key, partial(self._costs.work, store_id, make))
+            flight.add_done_callback(self._note_renewed)
+            self._renewals += 1
+            self.counters.renewals += 1
+
+    def _note_renewed(self, _: object) -> None:
+        self._renewals -= 1
+
+    async def _make(
+        self, key: str, store_id: StoreId | None, fill: Fill, is_at_hand: bool, renew: Fill | None
+    ) -> _Outcome:
         with self.local.open_fill() as guard:
             # The position is noted before anything is read, here and in `fill`.
             started_at, position = self._clock(), self._follower.position
             held = self.local.get(key, started_at)
-            making = _Making(key, store_id, fill, guard, started_at, position, held, is_at_hand)
+            making = _Making(key, store_id, fill, guard, started_at, position, held, is_at_hand, renew)
             try:
                 answer = await self._obtain(making)
+                if renew is not None and answer.held is not None:
+                    answer.held.renew = partial(self._renew, key, store_id, renew)
                 return _Outcome(replace(answer, local_why=Why.STALE if held else Why.MISS), started_at)
             except Exception as error:
                 self.counters.failed_fills += 1

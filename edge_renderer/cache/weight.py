@@ -8,8 +8,8 @@ from sys import getsizeof
 
 from edge_renderer.cache.entry import OWN_HEADERS, Entry
 
-_PLACE_BYTES = 1100
-"""Held, its places in two SIEVEs and in the index of keys, the entry, its position and numbers."""
+_PLACE_BYTES = 1500
+"""Held, its places in two SIEVEs and in the index of keys, the entry, its position and numbers, how to make it anew."""
 _CARRIED_BYTES = 70
 """A tag's place in the index: 50 for its only carrier, 150 each for two, 50 among many."""
 

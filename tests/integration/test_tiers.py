@@ -66,12 +66,14 @@ class Edge:
     counters: CacheCounters
     shared: SharedCache
     origin: Origin
+    renews: bool = False
 
     async def get(self, store_id: StoreId = ACORN) -> Answer:
         async def fill(previous: Entry | None) -> Built | NotModified:
             return await self.origin.page(store_id, previous)
 
-        return await self.tiers.get(f"p/{store_id}/product/7", store_id, fill)
+        renew = fill if self.renews else None
+        return await self.tiers.get(f"p/{store_id}/product/7", store_id, fill, renew=renew)
 
     async def hear(self) -> None:
         await self.follower.step(1)

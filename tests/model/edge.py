@@ -96,7 +96,8 @@ class SimulatedEdge:
         if tenant is None:
             return Read(host, NOBODYS, is_excused, "", "", False)
         page = Page(PageKind.PRODUCT, handle=str(handle))
-        found = await self.tiers.get(page_key(tenant, page), tenant.store_id, partial(self._page, tenant, handle))
+        make = partial(self._page, tenant, handle)
+        found = await self.tiers.get(page_key(tenant, page), tenant.store_id, make, renew=make)
         read = Read(
             host,
             f"{tenant.store_id}/{tenant.theme_version}",
