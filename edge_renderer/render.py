@@ -72,34 +72,34 @@ class Renderer:
         name, view = _choose(page, snapshot)
         data = {name: part.data for name, part in snapshot.parts.items()}
         shop = data.get("shop")
-        data["settings"] = theme.filled_settings(shop.get("settings") if isinstance(shop, dict) else None)
         data["navigation"] = _navigation(theme, shop)
         data["view"] = view
         part_tags = {name: part.tags for name, part in snapshot.parts.items()}
         state = self._state(theme, tenant.currency, tenant.locale, part_tags)
         state.tags.update(part_tags.get("shop", ()))
-        body = self._run(theme, name, data, state)
+        body = self._run(theme, name, data, shop.get("settings") if isinstance(shop, dict) else None, state)
         return Rendered(snapshot.status, _HTML, body, frozenset(state.tags))
 
     def render_unavailable(self, tenant: Tenant | None) -> bytes:
         """The page for "we cannot answer now": no data, no assets, so nothing else has to work for it to look right."""
         theme = self._themes.get(tenant.theme if tenant else "")
         state = self._state(theme, "USD", tenant.locale if tenant else "en", {})
-        data = {"shop": {"name": tenant.name if tenant else ""}, "settings": theme.filled_settings(None)}
-        return self._run(theme, "templates/unavailable.html", data, state)
+        data = {"shop": {"name": tenant.name if tenant else ""}}
+        return self._run(theme, "templates/unavailable.html", data, None, state)
 
     def _state(self, theme: Theme, currency: str, locale: str, part_tags: dict[str, tuple[str, ...]]) -> RenderState:
         return RenderState(
             self._limits, self._clock, theme=theme, currency=currency, locale=locale, part_tags=part_tags
         )
 
-    def _run(self, theme: Theme, name: str, data: dict[str, Any], state: RenderState) -> bytes:
+    def _run(self, theme: Theme, name: str, data: dict[str, Any], chosen_settings: Any, state: RenderState) -> bytes:
         template = self._templates[theme.name].get(name)
         if template is None:
             raise RenderError(f"theme {theme.name} has no {name}")
-        context = template.new_context({**data, STATE: state})
+        chosen = theme.accepted_settings(chosen_settings)
+        context = template.new_context({**data, "settings": {**theme.defaults, **chosen}, STATE: state})
         state.data = context.parent
-        state.facts = facts_of(theme.name, theme.version, state.currency, state.locale, data["settings"])
+        state.facts = facts_of(theme.name, theme.version, state.currency, state.locale, chosen)
         try:
             return "".join(template.root_render_func(context)).encode("utf-8", "replace")
         except (RecursionError, MemoryError) as error:

@@ -95,6 +95,8 @@ class Theme:
     version: str
     asset_version: str
     settings: Mapping[str, Setting]
+    defaults: Mapping[str, Any]
+    """Of every setting."""
     navigation: Mapping[str, list[dict[str, str]]]
     sources: Mapping[str, str]
     kept_macros: frozenset[str]
@@ -113,11 +115,10 @@ class Theme:
                 return self.messages[language]
         return {}
 
-    def filled_settings(self, chosen: Any) -> dict[str, Any]:
-        filled = {name: setting.default for name, setting in self.settings.items()}
-        if isinstance(chosen, dict):
-            filled.update({name: self.settings[name].accept(value) for name, value in chosen.items() if name in filled})
-        return filled
+    def accepted_settings(self, chosen: Any) -> dict[str, Any]:
+        """What a shop has chosen and may: the rest of its settings are `defaults`."""
+        given = chosen if isinstance(chosen, dict) else {}
+        return {name: self.settings[name].accept(value) for name, value in given.items() if name in self.settings}
 
 
 class ThemeLibrary:
@@ -158,11 +159,13 @@ def load_theme(folder: Path) -> Theme:
         for path, body in files.items()
         if path.partition("/")[0] in _TEMPLATE_FOLDERS
     }
+    settings = {name: _setting(folder.name, name, raw) for name, raw in about.get("settings", {}).items()}
     return Theme(
         name=folder.name,
         version=_digest(files),
         asset_version=_digest(assets),
-        settings={name: _setting(folder.name, name, raw) for name, raw in about.get("settings", {}).items()},
+        settings=settings,
+        defaults={name: setting.default for name, setting in settings.items()},
         navigation=about.get("navigation", {}),
         sources=sources,
         kept_macros=frozenset(about.get("kept_macros", ())),

@@ -92,9 +92,11 @@ def test_settings_of_the_wrong_kind_become_their_defaults(folder: Path) -> None:
         "x": 1,
     }
     defaults = {"accent": "#112233", "columns": 4, "look": "a", "wide": False, "button_url": "/collections/all"}
-    assert theme.filled_settings(nonsense) == theme.filled_settings(None) == defaults
+    assert theme.accepted_settings(None) == {}
+    assert theme.defaults == defaults
+    assert theme.defaults | theme.accepted_settings(nonsense) == defaults
     chosen = {"accent": "#ABC", "columns": 2, "look": "b", "wide": True, "button_url": ""}
-    assert theme.filled_settings(chosen) == chosen | {"accent": "#aabbcc"}
+    assert theme.accepted_settings(chosen) == chosen | {"accent": "#aabbcc"}
 
 
 def test_texts_fall_back_to_english_and_then_to_their_key(folder: Path) -> None:
