@@ -19,6 +19,7 @@ class Costs:
     def __init__(self, thread_time: Callable[[], float] = time.thread_time) -> None:
         self._thread_time = thread_time
         self.by_shop: dict[StoreId, float] = {}
+        self.total = 0.0
 
     async def work(self, store_id: StoreId | None, work: Callable[[], Awaitable[T]]) -> T:
         """Does it, and counts the time this thread spends in it between its own awaits."""
@@ -27,6 +28,7 @@ class Costs:
     def add(self, store_id: StoreId, seconds: float) -> None:
         if store_id in self.by_shop or len(self.by_shop) < _MOST_SHOPS:
             self.by_shop[store_id] = self.by_shop.get(store_id, 0.0) + seconds
+            self.total += seconds
 
     def fade(self, seconds: float) -> None:
         """That much time has passed."""
@@ -34,6 +36,12 @@ class Costs:
         self.by_shop = {
             store_id: cost * left for store_id, cost in self.by_shop.items() if cost * left > _FORGOTTEN_SECONDS
         }
+        self.total = sum(self.by_shop.values())
+
+    @property
+    def fair(self) -> float:
+        """A shop's share of what all cost. It leaves room for one shop more: a shop alone has no right to all."""
+        return self.total / (len(self.by_shop) + 1)
 
     def now(self) -> float:
         return self._thread_time()

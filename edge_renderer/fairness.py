@@ -7,6 +7,7 @@ from edge_renderer.admission import Admission
 from edge_renderer.budgets import Buckets
 from edge_renderer.costs import Costs
 from edge_renderer.metrics import Gauge
+from edge_renderer.precedence import LaneLimits, Precedence
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.shedding import Shedder
 from edge_renderer.turns import Turns
@@ -20,6 +21,7 @@ class Fairness:
     costs: Costs
     shedder: Shedder
     admission: Admission
+    precedence: Precedence
 
     def gauges(self) -> list[Gauge]:
         return [
@@ -29,6 +31,7 @@ class Fairness:
             ("stoa_edge_carts_waiting", "Cart requests that wait for a turn", lambda: self.carts.waiting),
             ("stoa_edge_checkouts_running", "Checkout requests being passed on", lambda: self.checkouts.running),
             ("stoa_edge_checkouts_waiting", "Checkout requests that wait for a turn", lambda: self.checkouts.waiting),
+            ("stoa_edge_lanes", "Shops that step behind smaller ones", lambda: len(self.precedence)),
             (
                 "stoa_edge_shed_level",
                 "Part of the work beyond hits to be refused now, 0 to 1",
@@ -43,11 +46,23 @@ def fairness_of(settings: EdgeSettings, clock: Callable[[], float]) -> Fairness:
     fills = Buckets(settings.edge_tenant_fills_per_second, settings.edge_tenant_fills_burst, clock)
     passes = Buckets(settings.edge_tenant_passes_per_second, settings.edge_tenant_passes_burst, clock)
     patience = settings.edge_wait_seconds, settings.edge_tenant_waiting
+    precedence = Precedence(costs, _lane_limits(settings), clock)
     return Fairness(
-        Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, *patience),
-        Turns("carts", settings.edge_carts, settings.edge_tenant_carts, *patience),
+        Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, *patience, precedence.way),
+        Turns("carts", settings.edge_carts, settings.edge_tenant_carts, *patience, precedence.way),
         Turns("checkouts", settings.edge_checkouts, settings.edge_tenant_checkouts, *patience),
         costs,
         shedder,
         Admission(fills, passes, shedder),
+        precedence,
+    )
+
+
+def _lane_limits(settings: EdgeSettings) -> LaneLimits:
+    return LaneLimits(
+        large_share=settings.edge_large_percent / 100,
+        pause_times=settings.edge_lane_pause_times,
+        patience_seconds=settings.edge_lane_patience_seconds,
+        most_waiting=settings.edge_lane_waiting,
+        wait_seconds=settings.edge_wait_seconds,
     )

@@ -91,7 +91,8 @@ class PageMaker:
     async def _made(
         self, tenant: Tenant, page: Page | None, ask: _Question, previous: Entry | None
     ) -> Built | NotModified:
-        async with self._turns.turn(tenant.store_id):
+        # Anew: its readers wait for it, or will in a second.
+        async with self._turns.turn(tenant.store_id, is_urgent=previous is not None):
             with self._metrics.fill_seconds.time():
                 fetched = await ask(previous.snapshot_etag if previous is not None else None)
                 if fetched is None:

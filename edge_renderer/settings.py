@@ -51,6 +51,16 @@ class EdgeSettings(BaseSettings):
         20.0, gt=0, description="Cart and checkout requests a worker passes on for one shop, in the long run"
     )
     edge_tenant_passes_burst: int = Field(100, ge=4, description="Those it passes on at a go after a pause")
+    edge_large_percent: float = Field(
+        2.0, gt=0, le=100, description="Part of a worker's time up to which no shop steps behind smaller ones"
+    )
+    edge_lane_pause_times: float = Field(
+        4.0, ge=0, description="How many times as long as each of its misses and carts took such a shop then pauses"
+    )
+    edge_lane_patience_seconds: float = Field(
+        0.05, ge=0, description="Its longest pause, and its longest wait for what smaller shops have under way"
+    )
+    edge_lane_waiting: int = Field(8, ge=0, description="Its misses and carts that may wait")
     edge_late_seconds: float = Field(
         0.02, gt=0, description="Lateness of the event loop from which the dearest shops' misses and carts are refused"
     )

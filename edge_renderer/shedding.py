@@ -48,14 +48,12 @@ class Shedder:
         self._owed = {store_id: owed for store_id, owed in self._owed.items() if store_id in self._shares}
 
     def _shares_to_refuse(self) -> dict[StoreId, float]:
-        """By shop, the share of its work to refuse, so that `level` of all work is refused. The fair share leaves room
-        for one shop more: a shop alone has no right to all of a late worker."""
+        """By shop, the share of its work to refuse, so that `level` of all work is refused."""
         costs = self._costs.by_shop
         if not self.level or not costs:
             return {}
-        total = sum(costs.values())
-        fair = total / (len(costs) + 1)
-        left = self.level * total
+        fair = self._costs.fair
+        left = self.level * self._costs.total
         shares = {}
         for store_id, cost in sorted(costs.items(), key=lambda item: item[1], reverse=True):
             if left <= 0 or cost <= fair:

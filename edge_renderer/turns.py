@@ -3,8 +3,8 @@ hundred waiting gets its next turn when every other shop has had one."""
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from contracts.tenant import StoreId
 from edge_renderer.errors import Overloaded, OverShare, Refusal
@@ -20,17 +20,28 @@ class _Share:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
 
+Way = Callable[[StoreId | None], AbstractAsyncContextManager[None]]
+
+
 class Turns:
-    """`None` as the tenant: work that is for no shop yet (an unknown host); it shares one share."""
+    """`None` as the tenant: work that is for no shop yet (an unknown host); it shares one share. `way`: what a shop's
+    work goes through before it asks for a turn, unless it is urgent."""
 
     def __init__(
-        self, name: str, at_once: int, at_once_for_one: int, wait_seconds: float, most_waiting_for_one: int = 64
+        self,
+        name: str,
+        at_once: int,
+        at_once_for_one: int,
+        wait_seconds: float,
+        most_waiting_for_one: int = 64,
+        way: Way | None = None,
     ) -> None:
         self._name = name
         self._at_once = at_once
         self._at_once_for_one = at_once_for_one
         self._wait_seconds = wait_seconds
         self._most_waiting = most_waiting_for_one
+        self._way: Way = way or (lambda store_id: nullcontext())
         self._shares: dict[StoreId | None, _Share] = {}
         self._round: OrderedDict[StoreId | None, _Share] = OrderedDict()
         """Shops that wait and are below their own limit, the next to be served first. Empty while turns are free."""
@@ -42,14 +53,15 @@ class Turns:
         return len(self._shares)
 
     @asynccontextmanager
-    async def turn(self, store_id: StoreId | None) -> AsyncIterator[None]:
+    async def turn(self, store_id: StoreId | None, *, is_urgent: bool = False) -> AsyncIterator[None]:
         """Raises OverShare if the shop's own work is in the way, Overloaded if other shops' is and no turn came."""
-        share = self._shares.setdefault(store_id, _Share())
-        await self._take(store_id, share)
-        try:
-            yield
-        finally:
-            self._release(store_id, share)
+        async with nullcontext() if is_urgent else self._way(store_id):
+            share = self._shares.setdefault(store_id, _Share())
+            await self._take(store_id, share)
+            try:
+                yield
+            finally:
+                self._release(store_id, share)
 
     async def _take(self, store_id: StoreId | None, share: _Share) -> None:
         if self.running < self._at_once and share.running < self._at_once_for_one:

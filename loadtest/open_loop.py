@@ -11,18 +11,23 @@ import multiprocessing
 import os
 import random
 import selectors
+import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httptools
+import uvloop
 
 ANSWER_SECONDS = 10.0
 """A request that has no answer by then counts as the error `late`."""
+CROWD_TICK_SECONDS = 0.001
+CROWD_NICENESS = 5
 Address = tuple[str, int]
 
 
@@ -131,9 +136,12 @@ class _Connection(asyncio.Protocol):
 
 
 class _Load:
-    def __init__(self, address: Address) -> None:
+    """`tick_seconds`: how finely this loop sleeps."""
+
+    def __init__(self, address: Address, tick_seconds: float = 0.0) -> None:
         self.report = Report()
         self._address = address
+        self._tick_seconds = tick_seconds
         self._loop = asyncio.get_running_loop()
         self._idle: deque[_Connection] = deque()
         self._busy: set[_Connection] = set()
@@ -155,19 +163,23 @@ class _Load:
     async def offer(self, requests: Iterable[Request], rate_per_s: float, seconds: float, seed: int) -> None:
         """Sends each when it is due, or as soon after as there is a connection for it."""
         gaps = random.Random(seed)  # noqa: S311  a schedule, not a secret
-        due = started = self._loop.time()
+        due = started = _clock()
         for request in requests:
             due += gaps.expovariate(rate_per_s)
             if due >= started + seconds:
                 break
-            await asyncio.sleep(max(0.0, due - self._loop.time()))
-            self.report.lag.seconds.append(self._loop.time() - due)
+            early_seconds = due - _clock()
+            if early_seconds > 0:
+                await asyncio.sleep(early_seconds + self._tick_seconds / 2)  # which uvloop rounds to milliseconds
+            else:
+                await asyncio.sleep(0)
+            self.report.lag.seconds.append(_clock() - due)
             self.report.offered += 1
             self._waiting.append((request, due))
             if self._idle:
                 self._take_next(self._idle.popleft())
             self._give_up_late()
-        self.report.seconds = self._loop.time() - started
+        self.report.seconds = _clock() - started
 
     async def finish(self) -> None:
         """Waits for what was offered, as long as each answer may take."""
@@ -196,7 +208,7 @@ class _Load:
             return
         self._busy.discard(connection)
         connection.request = None
-        self.report.note(request, status, self._loop.time() - connection.due)
+        self.report.note(request, status, _clock() - connection.due)
         if is_open:
             self._take_next(connection)
         else:
@@ -231,7 +243,7 @@ class _Load:
         connection.send(request, due)
 
     def _give_up_late(self) -> None:
-        long_ago = self._loop.time() - ANSWER_SECONDS
+        long_ago = _clock() - ANSWER_SECONDS
         while self._waiting and self._waiting[0][1] < long_ago:
             self._waiting.popleft()
             self.report.errors["late"] += 1
@@ -243,10 +255,16 @@ class _Load:
 
 
 async def open_loop(
-    address: Address, requests: Iterable[Request], rate_per_s: float, seconds: float, connections: int, seed: int = 1
+    address: Address,
+    requests: Iterable[Request],
+    rate_per_s: float,
+    seconds: float,
+    connections: int,
+    seed: int = 1,
+    tick_seconds: float = 0.0,
 ) -> Report:
     """Offers `requests` (endless ones end with the time) at this mean rate. Never raises for what the server does."""
-    load = _Load(address)
+    load = _Load(address, tick_seconds)
     await asyncio.gather(*(load.open() for _ in range(connections)))
     await load.offer(requests, rate_per_s, seconds, seed)
     await load.finish()
@@ -260,14 +278,19 @@ async def open_loop_apart(
     rate_per_s: float,
     seconds: float,
     connections: int,
-    niceness: int = 0,
+    *,
+    is_crowd: bool = False,
 ) -> Report:
     """The same in a process of its own on these cores, which neither waits for nor delays whoever calls; `requests`
-    must be picklable. A nice one takes only what the servers on its core leave."""
+    must be picklable.
+
+    A crowd is there for what it does to others, on whose cores its shoppers would not be: it comes in ticks of a
+    millisecond, which halves what it costs, and takes only what the servers on its cores leave.
+    """
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
-    arguments = (theirs, cores, niceness, address, requests, rate_per_s, seconds, connections)
-    process = context.Process(target=_apart, args=arguments, daemon=True)
+    load = partial(open_loop, address, requests, rate_per_s, seconds, connections)
+    process = context.Process(target=_apart, args=(theirs, cores, load, is_crowd), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -278,19 +301,29 @@ async def open_loop_apart(
     return report
 
 
-def _apart(answer_to: Any, cores: set[int], niceness: int, *arguments: Any) -> None:
+def _apart(answer_to: Any, cores: set[int], load: Callable[..., Coroutine[Any, Any, Report]], is_crowd: bool) -> None:
     os.sched_setaffinity(0, cores)
-    if niceness:
-        _be_nice(niceness)
+    if is_crowd:
+        _be_nice()
     gc.disable()  # a collection here would look like a slow server
-    # select() sleeps to the microsecond where epoll rounds up to the millisecond.
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
-        answer_to.send(runner.run(open_loop(*arguments)))
+    tick_seconds = CROWD_TICK_SECONDS if is_crowd else 0.0
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if is_crowd else _precise_loop) as runner:
+        answer_to.send(runner.run(load(tick_seconds=tick_seconds)))
 
 
-def _be_nice(niceness: int) -> None:
+def _precise_loop() -> asyncio.AbstractEventLoop:
+    """select() sleeps to the microsecond where epoll rounds up to the millisecond."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
+def _be_nice() -> None:
     """Linux weighs sessions against each other before it looks at niceness within one, where autogroups are on."""
     os.setsid()
-    os.nice(niceness)
+    os.nice(CROWD_NICENESS)
     with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
+        Path("/proc/self/autogroup").write_text(str(CROWD_NICENESS), encoding="ascii")
+
+
+def _clock() -> float:
+    """Not the loop's: uvloop's goes by milliseconds."""
+    return time.perf_counter()

@@ -31,8 +31,6 @@ ROUND_SECONDS = 18.0
 STEADY_PER_S = 20.0
 TIMES = 100
 CONNECTIONS, SALE_CONNECTIONS = 16, 128
-SALE_NICENESS = 5
-"""The sale's shoppers would be on other machines: what making up their requests costs is not to slow the origin."""
 EDGE_CORE, OTHER_CORE = 0, 1
 HEADERS = (
     "Accept: text/html,application/xhtml+xml",
@@ -126,7 +124,7 @@ async def _round(
     if rushing is not None:
         rate = STEADY_PER_S * TIMES
         loads.append(
-            open_loop_apart(cores, address, rushing.sale(number), rate, seconds, SALE_CONNECTIONS, SALE_NICENESS)
+            open_loop_apart(cores, address, rushing.sale(number), rate, seconds, SALE_CONNECTIONS, is_crowd=True)
         )
     reports = await asyncio.gather(*loads)
     return reports[0], reports[1] if rushing is not None else None

@@ -124,3 +124,20 @@ async def test_of_those_who_wait_only_so_many_may(origin: ScriptedOrigin) -> Non
         assert (await edge.at("birch").get("/collections/table")).status_code == 200
         hold.release()
         assert await asyncio.gather(*asking) == [[200]] * 3
+
+
+async def test_beside_a_small_shop_a_large_ones_carts_reach_the_origin_one_by_one_and_are_overtaken(
+    origin: ScriptedOrigin,
+) -> None:
+    async with worker(origin) as edge:
+        await edge.at("acorn").get(BOWL)
+        await edge.at("birch").get(TEA)
+        edge.edge.fairness.costs.add(ACORN_ID, 5.0)
+        hold = origin.hold("/cart/add.js")
+        asking = [asyncio.create_task(carts(edge, "acorn", 1)) for _ in range(8)]
+        await hold.arrived.wait()
+        assert (await edge.at("birch").post("/cart/change.js", json={"line": 1})).status_code == 200
+        assert (await edge.at("birch").get("/collections/table")).status_code == 200
+        assert origin.asked_for("/cart/add.js") == 1
+        hold.release()
+        assert await asyncio.gather(*asking) == [[200]] * 8

@@ -1,0 +1,133 @@
+"""Who asks little goes first. A shop whose work has lately cost much of this worker's time goes by a lane of its own
+while smaller ones are about: one thing at a time, none of it begun while theirs is under way, and pauses in between.
+
+So what a rushing shop takes of the worker, the origin and the database is bounded in time, not in requests; and with
+nobody else about it may have all of them.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from contracts.tenant import StoreId
+from edge_renderer.costs import HALF_LIFE_SECONDS, Costs
+from edge_renderer.errors import OverShare, Refusal
+
+ABOUT_SECONDS = 3.0
+"""For so long after its last work another shop is thought to come again."""
+_SETTLED_SECONDS = HALF_LIFE_SECONDS / math.log(2)
+"""What a cost that stays at one second a second fades to."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLimits:
+    """`large_share`: of the worker's time, up to which no shop is a large one; beyond it, who costs more than twice its
+    fair share is. `pause_times`: how many times as long as the work a pause is. `patience_seconds`: the longest pause,
+    and the longest wait for smaller shops' work. `wait_seconds`: the longest wait in all."""
+
+    large_share: float
+    pause_times: float
+    patience_seconds: float
+    most_waiting: int
+    wait_seconds: float
+
+
+class _Lane:
+    __slots__ = ("turn", "waiting")
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.waiting = 0
+
+
+class Precedence:
+    def __init__(self, costs: Costs, limits: LaneLimits, clock: Callable[[], float]) -> None:
+        self._costs = costs
+        self._limits = limits
+        self._clock = clock
+        self._lanes: dict[StoreId, _Lane] = {}
+        self._under_way = 0
+        self._is_quiet = asyncio.Event()
+        """Nothing of a small shop's is under way."""
+        self._is_quiet.set()
+        self._last: tuple[StoreId | None, float] = (None, -math.inf)
+        """The small shop that was seen last, and when; then the last one that was another."""
+        self._last_other: tuple[StoreId | None, float] = self._last
+
+    def __len__(self) -> int:
+        """Shops that go by a lane."""
+        return len(self._lanes)
+
+    @asynccontextmanager
+    async def way(self, store_id: StoreId | None) -> AsyncIterator[None]:
+        """Raises OverShare if too many of the shop's own wait, or for too long."""
+        if store_id is None:
+            yield
+        elif self._is_large(store_id) and self._is_another_about(store_id):
+            async with self._by_lane(store_id):
+                yield
+        else:
+            self._see(store_id)
+            self._under_way += 1
+            self._is_quiet.clear()
+            try:
+                yield
+            finally:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._is_quiet.set()
+
+    @asynccontextmanager
+    async def _by_lane(self, store_id: StoreId) -> AsyncIterator[None]:
+        lane = self._lanes.setdefault(store_id, _Lane())
+        if lane.waiting >= self._limits.most_waiting:
+            raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
+        await self._wait(store_id, lane)
+        began = self._clock()
+        try:
+            await self._let_smaller_ones_finish()
+            began = self._clock()
+            yield
+        finally:
+            pause_seconds = min(self._limits.patience_seconds, self._limits.pause_times * (self._clock() - began))
+            asyncio.get_running_loop().call_later(pause_seconds, self._leave, store_id, lane)
+
+    async def _wait(self, store_id: StoreId, lane: _Lane) -> None:
+        lane.waiting += 1
+        try:
+            async with asyncio.timeout(self._limits.wait_seconds):
+                await lane.turn.acquire()
+        except TimeoutError as error:
+            raise OverShare("smaller shops were in the way", Refusal.SHOP_TURNS) from error
+        finally:
+            lane.waiting -= 1
+            self._forget_if_idle(store_id, lane)
+
+    async def _let_smaller_ones_finish(self) -> None:
+        """No longer than patience lasts: among many small shops there is always one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.patience_seconds):
+                await self._is_quiet.wait()
+
+    def _leave(self, store_id: StoreId, lane: _Lane) -> None:
+        lane.turn.release()
+        self._forget_if_idle(store_id, lane)
+
+    def _forget_if_idle(self, store_id: StoreId, lane: _Lane) -> None:
+        if not lane.waiting and not lane.turn.locked():
+            del self._lanes[store_id]
+
+    def _is_large(self, store_id: StoreId) -> bool:
+        cost = self._costs.by_shop.get(store_id, 0.0)
+        return cost > self._limits.large_share * _SETTLED_SECONDS and cost > 2 * self._costs.fair
+
+    def _is_another_about(self, store_id: StoreId) -> bool:
+        _, seen_at = self._last if self._last[0] != store_id else self._last_other
+        return self._clock() - seen_at < ABOUT_SECONDS
+
+    def _see(self, store_id: StoreId) -> None:
+        if self._last[0] != store_id:
+            self._last_other = self._last
+        self._last = (store_id, self._clock())
