@@ -6,6 +6,7 @@ import sys
 
 import redis
 import structlog
+import uvloop
 from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -54,7 +55,7 @@ def main() -> None:
         wrong = "; ".join(f"STOA_{detail['loc'][0]}".upper() + f": {detail['msg']}" for detail in error.errors())
         sys.exit(f"The relay cannot start. {wrong}")
     try:
-        asyncio.run(relay_until_stopped(settings))
+        uvloop.run(relay_until_stopped(settings))
     except MisconfiguredError as error:
         sys.exit(f"The relay cannot start: {error}")
     except OSError as error:

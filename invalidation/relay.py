@@ -60,10 +60,11 @@ class RelayCounters:
 
 
 class OutboxReader:
-    """The relay's one connection: what it reads, what it deletes, and the session lock that makes it the active one."""
+    """The relay's one connection, for one question at a time: what it reads, what it deletes, and the session lock that
+    makes it the active one."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        self._connection = connection
+        self._cursor = connection.cursor()
 
     async def refuse_unbound_role(self) -> None:
         [(name, is_unbound)] = await self._ask(
@@ -81,10 +82,10 @@ class OutboxReader:
         return bool(has_it)
 
     async def read(self, limit: int) -> list[Row]:
+        # Asked hundreds of times a second, so without a value: sending one would be a quarter of what a look costs.
         found = await self._ask(
-            """SELECT store_id, id, tags, topic, payload, extract(epoch FROM clock_timestamp() - created_at) * 1000
-               FROM outbox ORDER BY id LIMIT %s""",
-            [limit],
+            f"""SELECT store_id, id, tags, topic, payload, extract(epoch FROM clock_timestamp() - created_at) * 1000
+                FROM outbox ORDER BY id LIMIT {int(limit)}""",
             is_prepared=True,
         )
         return [
@@ -112,8 +113,8 @@ class OutboxReader:
         self, statement: str, values: Sequence[Any] = (), *, is_prepared: bool = False
     ) -> list[tuple[Any, ...]]:
         try:
-            cursor = await self._connection.execute(statement.encode(), values, prepare=is_prepared)
-            return await cursor.fetchall()
+            await self._cursor.execute(statement.encode(), values or None, prepare=is_prepared)
+            return await self._cursor.fetchall()
         except psycopg.OperationalError as error:
             raise OutboxUnavailable(f"the database does not answer: {error}") from error
 
