@@ -9,9 +9,13 @@ from redis.asyncio import Redis
 
 from contracts.snapshot import Snapshot
 from origin.app import create_app
+from origin.cart.editing import CartError, Wish
+from origin.cart.shopping import Shopping
+from origin.db import Database
 from standalone.command import free_port
 from tests.fixtures.checkout import listening, rows
 from tests.fixtures.origin import EDGE_SECRET
+from tests.fixtures.round_trips import counted
 
 JSON = {"Accept": "application/json"}
 
@@ -39,6 +43,20 @@ async def test_a_script_adds_changes_and_clears(shoppers, shops):
     await add(acorn, shops[0].plate)
     assert (await acorn.post("/cart/clear.js")).json()["item_count"] == 0
     assert (await acorn.get("/cart.js")).json()["note"] == "for Ada"
+
+
+async def test_an_add_waits_for_the_database_once(database, till, shops):
+    async with counted(database.app) as (url, turns):
+        db = Database(url, database.router, connections=1)
+        await db.open()
+        for shop in (*shops, *shops):  # the first prepares the statement too
+            before = turns.count
+            changed = await Shopping(db, till.carts).add(shop.id, None, [Wish(shop.cup, 2)])
+            assert turns.count - before == 1
+            assert [(line.offer.title, line.line_minor) for line in changed.priced.lines] == [("Cup", 3998)]
+        with pytest.raises(CartError):
+            await Shopping(db, till.carts).add(shops[0].id, None, [Wish(shops[1].cup, 1)])
+        await db.close()
 
 
 async def test_adding_again_makes_one_line_and_other_properties_another(shoppers, shops):

@@ -1,9 +1,6 @@
 """A page that is in no cache: how often the origin and PostgreSQL are asked for it, and what an errand may bring."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import msgpack
 import psycopg
@@ -23,6 +20,7 @@ from tests.fixtures.bus import HandRelay, bus_at
 from tests.fixtures.edges import BOWL, TEA, Worker, edge_settings, worker
 from tests.fixtures.made_up_shops import ACORN_ID, BIRCH_ID
 from tests.fixtures.origin import EDGE_SECRET
+from tests.fixtures.round_trips import counted
 from tests.fixtures.scripted_origin import ScriptedOrigin, scripted_origin
 
 BOWL_TAG = keys.product_tag(ACORN_ID, snapshots.card("acorn", 0)["id"])
@@ -106,45 +104,6 @@ async def test_what_was_brought_is_not_used_late_or_without_a_lease(stage):
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
-
-
-class Turns:
-    """Counts how often the client waits for the server: its bytes after the server's begin a new turn."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._is_servers = True
-
-    def heard(self, is_client: bool) -> None:
-        self.count += is_client and self._is_servers
-        self._is_servers = not is_client
-
-
-@asynccontextmanager
-async def counted(url: str) -> AsyncIterator[tuple[str, Turns]]:
-    """A proxy in front of the database; yields its URL."""
-    parts, turns = urlsplit(url), Turns()
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_client: bool) -> None:
-        while data := await reader.read(65536):
-            turns.heard(is_client)
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(parts.hostname, parts.port)
-        for way in (carry(reader, back, True), carry(there, writer, False)):
-            tasks.add(asyncio.create_task(way))
-
-    server = await asyncio.start_server(meet, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    yield url.replace(f":{parts.port}/", f":{port}/"), turns
-    server.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_transaction_with_its_tenant_and_its_statement_is_one_round_trip(database, acorn, birch):
