@@ -17,6 +17,7 @@ $(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-uv.lock requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q contracts invalidation edge_renderer origin standalone loadtest  # starts are quick
 	@touch $@
 
 up: setup

@@ -8,10 +8,16 @@ import pytest
 
 from tests.attacks.arena import Arena, furnish, port_of, settled
 from tests.fixtures.merchant import Merchant
-from tests.fixtures.platform import RunningPlatform
+from tests.fixtures.platform import RunningPlatform, empty_platform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def platform() -> Iterator[RunningPlatform]:
+    with empty_platform() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
 def arena(platform: RunningPlatform) -> Iterator[Arena]:
     with httpx.Client(timeout=20, trust_env=False) as client:
         shops = {}

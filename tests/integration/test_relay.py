@@ -244,8 +244,8 @@ async def _die(rows: Any) -> None:
 
 
 async def test_a_second_relay_stands_by_and_takes_over(settings: RelaySettings, database: DatabaseUrls) -> None:
-    async with a_relay(settings) as first, follower_at_later(settings) as ear, background(first.run()):
-        await until(lambda: first.counters.state is RelayState.ACTIVE)
+    async with a_relay(settings) as first, background(first.run()), follower_at(settings.state_url) as (_, ear):
+        assert first.counters.state is RelayState.ACTIVE
         async with running_relay(settings) as second:
             await until(lambda: second.counters.state is RelayState.STANDING_BY)
             await change(database, ACORN, ACORN_PRODUCT)
@@ -258,16 +258,6 @@ async def test_a_second_relay_stands_by_and_takes_over(settings: RelaySettings, 
             assert RelayState.ACTIVE in states
             assert first.counters.state is not second.counters.state
     assert "distrust" not in ear.tags
-
-
-@asynccontextmanager
-async def follower_at_later(settings: RelaySettings) -> AsyncIterator[Ear]:
-    """A follower that starts before the first relay does."""
-    async with bus_at(settings.state_url) as bus:
-        follower, ear = Follower(bus), Ear()
-        follower.subscribe(ear)
-        async with background(follower.run()):
-            yield ear
 
 
 async def kill_connections(database: DatabaseUrls) -> None:

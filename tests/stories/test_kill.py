@@ -12,6 +12,8 @@ import pytest
 from tests.fixtures.merchant import Merchant
 from tests.stories.test_sale import mails_to
 
+pytestmark = pytest.mark.alone  # it measures how long a way back takes
+
 RECOVERY_SECONDS = 15.0
 MAIL_SECONDS = 30.0  # a server that is away when its turn comes makes a mail wait for the next try
 keys = itertools.count()
