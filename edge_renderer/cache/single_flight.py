@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+_SAID_AGAIN_SECONDS = 0.5
+
 
 class SingleFlight(Generic[T]):
     def __init__(self) -> None:
@@ -35,11 +37,13 @@ class SingleFlight(Generic[T]):
         return flight
 
     async def close(self) -> None:
-        """Cancels what is under way and waits until it is gone."""
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        """Cancels what is under way and waits until it is gone. Said again to what goes on: a client library whose own
+        time-out ends at that moment takes the one for the other."""
+        while flights := list(self._flights.values()):
+            for flight in flights:
+                flight.cancel()
+            await asyncio.wait(flights, timeout=_SAID_AGAIN_SECONDS)
+            await asyncio.sleep(0)  # those that have ended leave with the next turn of the loop
 
     def _land(self, key: str, flight: asyncio.Task[T]) -> None:
         if self._flights.get(key) is flight:

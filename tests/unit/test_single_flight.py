@@ -1,6 +1,7 @@
 """One piece of work per key: who shares it, who may cancel what, and what is forgotten."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -105,3 +106,22 @@ async def test_closing_ends_what_is_under_way() -> None:
     await flights.close()
     with pytest.raises(asyncio.CancelledError):
         await waiter
+
+
+async def test_work_that_takes_being_ended_for_something_else_ends_all_the_same() -> None:
+    flights: SingleFlight[str] = SingleFlight()
+    is_on = asyncio.Event()
+
+    async def deaf_once() -> str:
+        is_on.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+        return "never"
+
+    flight = flights.start("k", deaf_once)
+    await is_on.wait()
+    async with asyncio.timeout(10):
+        await flights.close()
+    assert flight.cancelled()
+    assert len(flights) == 0
