@@ -7,7 +7,7 @@ nothing ever has to be taken back: what changes has another name.
 
 import hashlib
 import marshal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Environment, TemplateError, meta, nodes
@@ -18,7 +18,7 @@ from edge_renderer.errors import ThemeError
 from edge_renderer.fragments import Fragments
 
 _DIGEST_BYTES = 20
-_SEEN_BY_ALL = frozenset({"settings"})
+_SEEN_BY_ALL = frozenset({"settings", "range"})
 _CALLERS = frozenset({"caller", "varargs", "kwargs"})
 Facts = Any
 """A hash of what every kept macro of a render sees."""
@@ -70,24 +70,42 @@ def _check_macro(
         return
     checked.add(name)
     file, _, macro_name = name.partition(":")
-    macros = {macro.name: macro for macro in files[file].find_all(nodes.Macro)} if file in files else {}
-    macro = macros.get(macro_name)
-    if macro is None:
+    bound = _bound(files[file]) if file in files else {}
+    macro = _only(bound, file, macro_name)
+    if not isinstance(macro, nodes.Macro):
         raise ThemeError(f"{file} has no macro {macro_name} to keep")
-    imported = dict(_imports(files[file]))
+    for word in sorted(_SEEN_BY_ALL & bound.keys()):
+        raise ThemeError(f"{file}: {kept} cannot be kept, for its file calls something else {word}")
     for word in sorted(_seen(environment, macro) - _SEEN_BY_ALL):
-        called = f"{file}:{word}" if word in macros else imported.get(word)
+        called = _only(bound, file, word)
         if called is None:
             raise ThemeError(f"{file}: {kept} cannot be kept, for {macro_name} sees {word}; make that an argument")
-        _check_macro(environment, files, kept, called, checked)
+        _check_macro(environment, files, kept, f"{file}:{word}" if isinstance(called, nodes.Macro) else called, checked)
 
 
-def _imports(template: nodes.Template) -> Iterator[tuple[str, str]]:
-    """What an imported macro is called here, and its name as "file:name"."""
+def _bound(template: nodes.Template) -> dict[str, list[nodes.Macro | str | None]]:
+    """What each name of a file is given to, wherever in it: a macro, an imported one as "file:name", or None for
+    anything else. A name that a macro has for itself alone counts too: better one theme too many is refused."""
+    bound: dict[str, list[nodes.Macro | str | None]] = {}
+    for macro in template.find_all(nodes.Macro):
+        bound.setdefault(macro.name, []).append(macro)
     for node in template.find_all(nodes.FromImport):
         for word in node.names:
             name, alias = (word, word) if isinstance(word, str) else word
-            yield alias, f"{node.template.as_const()}:{name}"
+            bound.setdefault(alias, []).append(f"{node.template.as_const()}:{name}")
+    others = [node.target for node in template.find_all(nodes.Import)]
+    others += [node.name for node in template.find_all(nodes.Name) if node.ctx != "load"]
+    for word in others:
+        bound.setdefault(word, []).append(None)
+    return bound
+
+
+def _only(bound: Mapping[str, list[nodes.Macro | str | None]], file: str, word: str) -> nodes.Macro | str | None:
+    """The macro that a name always stands for; None if there is no such macro."""
+    found = bound.get(word, [])
+    if len(found) > 1 and any(found):
+        raise ThemeError(f"{file}: {word} cannot be kept or called by what is kept, for it is {len(found)} things")
+    return found[0] if found else None
 
 
 def _seen(environment: Environment, macro: nodes.Macro) -> set[str]:

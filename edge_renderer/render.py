@@ -60,7 +60,7 @@ class Renderer:
         self._themes = themes
         self._limits = limits
         self._clock = clock
-        kept = fragments or Fragments()
+        kept = Fragments() if fragments is None else fragments
         self._templates = {theme.name: _compiled(theme, limits, kept, strict=strict) for theme in themes}
 
     def render(self, tenant: Tenant, page: Page | None, snapshot: Snapshot) -> Rendered:

@@ -252,8 +252,11 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         return super()._generate(source, name, filename, defer_init)
 
     def keep(self, context: Context, name: str, macro: Macro) -> Macro | KeptMacro:
-        facts = state_of(context).facts
-        return macro if facts is None else KeptMacro(macro, name, facts, self._fragments)
+        """Not in an included file: there it would see the names that the including one has set."""
+        state = state_of(context)
+        if state.facts is None or context.parent is not state.data:
+            return macro
+        return KeptMacro(macro, name, state.facts, self._fragments)
 
     def printed(self, context: Context, value: Any) -> str:
         """Every `{{ ... }}` ends here: null prints nothing, text is escaped, and what is printed counts.
@@ -390,10 +393,8 @@ def _charge_everywhere(template: nodes.Template) -> None:
 
 
 def _fixed_bytes(node: nodes.Node) -> int:
-    total = 0
-    for child in node.iter_child_nodes():
-        if isinstance(child, nodes.TemplateData):
-            total += len(child.data.encode())
-        elif not isinstance(child, _CHARGED):
-            total += _fixed_bytes(child)
-    return total
+    return sum(
+        len(child.data.encode()) if isinstance(child, nodes.TemplateData) else _fixed_bytes(child)
+        for child in node.iter_child_nodes()
+        if not isinstance(child, _CHARGED)
+    )

@@ -117,11 +117,29 @@ def test_what_has_no_name_is_printed_each_time(bench: Bench) -> None:
         ("{% macro kept() %}{{ caller() }}{% endmacro %}", "kept sees caller"),
         ("{% macro kept() %}{% include 'templates/home.html' %}{% endmacro %}", "kept sees include"),
         ("{% macro other() %}{% endmacro %}", "has no macro kept"),
+        ("{% macro kept() %}{{ shop }}{% endmacro %}{% macro kept() %}x{% endmacro %}", "kept .* 2 things"),
+        ("{% set settings = shop %}{% macro kept() %}{{ settings.name }}{% endmacro %}", "something else settings"),
+        ("{% set range = shop.name %}{% macro kept() %}{{ range }}{% endmacro %}", "something else range"),
+        (
+            "{% macro kept() %}{{ i }}{% endmacro %}{% macro i() %}x{% endmacro %}{% set i = shop.name %}",
+            "i cannot be kept .* 2 things",
+        ),
+        (
+            "{% macro kept() %}{{ i() }}{% endmacro %}{% macro i() %}x{% endmacro %}"
+            "{% from 'snippets/b.html' import i %}",
+            "i cannot be kept .* 2 things",
+        ),
     ],
 )  # fmt: skip
 def test_a_theme_that_keeps_what_sees_the_page_does_not_load(bench: Bench, macros: str, sees: str) -> None:
     with pytest.raises(ThemeError, match=sees):
         bench.renderer(macros, "")
+
+
+def test_in_an_included_file_nothing_is_kept_for_it_sees_what_the_including_one_has_set(bench: Bench) -> None:
+    call = "{% set settings = {'color': shop.name} %}{% include 'snippets/a.html' %}"
+    renderer = bench.renderer("{% macro kept() %}[{{ settings.color }}]{% endmacro %}{{ kept() }}", call)
+    assert [home(renderer, name) for name in ("acorn", "birch")] == ["[acorn]", "[birch]"]
 
 
 def test_what_is_found_counts_as_output_too(bench: Bench) -> None:
