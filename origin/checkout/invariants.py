@@ -1,8 +1,8 @@
 """What must hold of one shop's stock, orders and payments whenever no transaction is open, whatever died before.
 
-Tests look at it after every checkout. Each statement finds the rows that break its sentence. Where stock began is nowhere
-written down, so that nothing was oversold follows from three of them together: `available` never falls below zero,
-what is reserved is held by somebody, and what was sold stands in an order.
+Tests look at it after every checkout. Each statement finds the rows that break its sentence. Where stock began is
+nowhere written down, so that nothing was oversold follows from three of them together: `available` never falls below
+zero, what is reserved is held by somebody, and what was sold stands in an order.
 """
 
 from dataclasses import dataclass
