@@ -1,5 +1,7 @@
 """Which fixture modules every test may use. The fixtures themselves live in tests/fixtures."""
 
+import gc
+
 pytest_plugins = [
     "tests.fixtures.side_by_side",
     "tests.fixtures.servers",
@@ -9,3 +11,9 @@ pytest_plugins = [
     "tests.fixtures.merchant",
     "tests.fixtures.checkout",
 ]
+
+
+def pytest_collection_finish() -> None:
+    """As a program does once it is loaded: or a collection among all tests' code would fall into one page's time."""
+    gc.collect()
+    gc.freeze()
