@@ -30,6 +30,12 @@ class EdgeMetrics:
         self.ask_seconds = Histogram(
             "stoa_edge_ask_seconds", "Time to ask the origin once", buckets=_FILL_BUCKETS, registry=registry
         )
+        self.origin_seconds = Counter(
+            "stoa_edge_origin_seconds", "Of asking: the origin's own work, as it says itself", registry=registry
+        )
+        self.database_seconds = Counter(
+            "stoa_edge_database_seconds", "Of the origin's work: waiting for PostgreSQL", registry=registry
+        )
         self.render_seconds = Histogram(
             "stoa_edge_render_seconds", "Time in a theme or twin", buckets=_FILL_BUCKETS, registry=registry
         )

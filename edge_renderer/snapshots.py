@@ -25,6 +25,7 @@ from edge_renderer.settings import EdgeSettings
 
 _MAX_HEALTH_BYTES = 64 * 1024
 _TAG_SEPARATOR = re.compile(r"[,\s]+")
+_TIMING = re.compile(r"db;dur=([0-9.]+), origin;dur=([0-9.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,10 @@ class OriginClient:
 
     async def _get_once(self, url: URL, limit_bytes: int, headers: Mapping[str, str]) -> _Answer:
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+            timing = _TIMING.fullmatch(response.headers.get("Server-Timing", ""))
+            if timing:
+                self._metrics.database_seconds.inc(float(timing[1]) / 1000)
+                self._metrics.origin_seconds.inc(float(timing[2]) / 1000)
             return _Answer(response.status, response.headers, await read_capped(response, limit_bytes))
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
+from starlette.types import Receive, Scope, Send
 
-from origin.api import health, internal, platform
+from origin.api import health, platform
 from origin.api.admin import routes as admin
 from origin.api.admin.surface import AdminSurface
 from origin.api.errors import install_error_handlers
+from origin.api.internal import InternalRoutes
 from origin.api.storefront import cart, checkout, orders, webhook
 from origin.carts import Carts
 from origin.checkout.completer import Completer
@@ -25,6 +27,14 @@ from origin.settings import OriginSettings
 THEMES = Path(__file__).parent.parent / "themes"
 STOREFRONT = (checkout.router, orders.router, webhook.router)
 ROUTERS = (health.router, platform.router, *admin.routers, *STOREFRONT)
+
+
+class OriginApp(FastAPI):
+    """Edges' questions are answered before the framework does anything for a request."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or not await self.state.internal.answer(scope, receive, send):
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: OriginSettings) -> FastAPI:
@@ -41,6 +51,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
         payments = Payments(settings)
         await db.open()
         app.state.collaborators = Collaborators(settings, db, state, payments, themes)
+        app.state.internal = InternalRoutes(app.state.collaborators)
         checkouts = Checkouts(db, Carts(state), payments, settings)
         completer = asyncio.create_task(Completer(db, checkouts, payments, settings.reservation_seconds).run())
         resuming = asyncio.create_task(keep_resuming(db))
@@ -55,7 +66,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
             await state.aclose()
             await db.close()
 
-    app = FastAPI(
+    app = OriginApp(
         title="Stoa",
         version="0.1.0",
         lifespan=lifespan,
@@ -69,7 +80,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
         bucket_size=settings.admin_bucket_size,
         leak_per_second=settings.admin_bucket_leak_per_second,
     )
-    app.router.routes.extend((*internal.ROUTES, *cart.ROUTES))  # first, since they are asked for the most
+    app.router.routes.extend(cart.ROUTES)  # first, since they are asked for the most
     for router in ROUTERS:
         app.include_router(router)
     return app

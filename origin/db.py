@@ -16,9 +16,9 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from contracts.tenant import StoreId
-from invalidation.bounded_connection import BoundedConnection
 from origin.errors import MisconfiguredError, Unavailable
 from origin.outage import Outage
+from origin.reading import ReadingConnection, Statement
 
 Tx = psycopg.AsyncConnection[DictRow]
 
@@ -26,7 +26,7 @@ _OPEN_SECONDS = 5.0
 """For a pool's first connection; a request waits for less."""
 
 
-class Pool(AsyncConnectionPool[BoundedConnection[DictRow]]):
+class Pool(AsyncConnectionPool[ReadingConnection]):
     """That knows when the server is away."""
 
     def __init__(self, url: str, connections: int, wait_seconds: float, answer_seconds: float) -> None:
@@ -34,7 +34,7 @@ class Pool(AsyncConnectionPool[BoundedConnection[DictRow]]):
         idle_ms = round(2000 * answer_seconds)
         super().__init__(
             url,
-            connection_class=BoundedConnection,
+            connection_class=ReadingConnection,
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
@@ -58,10 +58,10 @@ class Pool(AsyncConnectionPool[BoundedConnection[DictRow]]):
         await self.outage.close()
         await super().close(timeout)
 
-    async def _bound(self, connection: BoundedConnection[DictRow]) -> None:
+    async def _bound(self, connection: ReadingConnection) -> None:
         connection.answer_seconds = self._answer_seconds
 
-    async def _begin_outage(self, _: AsyncConnectionPool[BoundedConnection[DictRow]]) -> None:
+    async def _begin_outage(self, _: AsyncConnectionPool[ReadingConnection]) -> None:
         self.outage.begin()
 
     async def _answers(self) -> bool:
@@ -112,22 +112,14 @@ class Database:
     async def tenant(self, store_id: StoreId) -> AsyncIterator[Tx]:
         """A transaction that sees one tenant. Commits at the end of the block, rolls back on any exception."""
         async with _connection(self._app) as connection:
-            await connection.execute(f"BEGIN; {_tenant_is(store_id)}".encode())
+            await connection.execute(b"BEGIN; " + _tenant_is(store_id))
             yield connection
             await connection.execute("COMMIT")
 
     async def read_row(self, store_id: StoreId, statement: bytes, values: Mapping[str, Any]) -> DictRow | None:
-        """The only row of one reading statement, in a transaction that sees one tenant: all in one round trip.
-
-        The statement is prepared on the server: planning it would cost more than running it.
-        """
+        """The only row of one reading statement, in a transaction that sees one tenant: all in one round trip."""
         async with _connection(self._app) as connection:
-            async with connection.pipeline():
-                await connection.execute("BEGIN READ ONLY", prepare=False)
-                await connection.execute(_tenant_is(store_id).encode(), prepare=False)
-                cursor = await connection.execute(statement, values, prepare=True)
-                await connection.execute("COMMIT", prepare=False)
-            return await cursor.fetchone()
+            return await connection.read_row(_tenant_is(store_id), Statement.of(statement), values)
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Tx]:
@@ -136,8 +128,8 @@ class Database:
             yield connection
 
 
-def _tenant_is(store_id: StoreId) -> str:
-    return f"SET LOCAL app.store_id = '{int(store_id)}'"
+def _tenant_is(store_id: StoreId) -> bytes:
+    return b"SET LOCAL app.store_id = '%d'" % store_id
 
 
 async def _refuse_dead_connection(connection: Tx) -> None:
@@ -153,21 +145,23 @@ async def _refuse_dead_connection(connection: Tx) -> None:
 
 
 @asynccontextmanager
-async def _connection(pool: Pool) -> AsyncIterator[Tx]:
+async def _connection(pool: Pool) -> AsyncIterator[ReadingConnection]:
     """A pooled connection that never goes back in a doubtful state, with connection failures in our own words."""
     pool.outage.refuse()
     try:
-        async with pool.connection() as connection:
-            try:
-                yield connection
-            except asyncio.CancelledError:
-                # The query may still run on the server: a connection in that state must not serve another tenant.
-                await connection.close()
-                raise
-            except BaseException:
-                if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
-                    await connection.execute("ROLLBACK")
-                raise
+        connection = await pool.getconn()
+        try:
+            yield connection
+        except asyncio.CancelledError:
+            # The query may still run on the server: a connection in that state must not serve another tenant.
+            await connection.close()
+            raise
+        except BaseException:
+            if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
+                await connection.execute("ROLLBACK")
+            raise
+        finally:
+            await pool.putconn(connection)
     except (PoolTimeout, PoolClosed, TooManyRequests) as error:
         raise Unavailable("no database connection is free") from error
     except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:

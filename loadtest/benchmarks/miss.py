@@ -77,7 +77,6 @@ class Tally:
     at: float
     edge: dict[str, float]
     transactions: float
-    active_ms: float
 
     def since(self, before: "Tally", name: str) -> float:
         return self.edge.get(name, 0.0) - before.edge.get(name, 0.0)
@@ -103,7 +102,7 @@ async def _measured(ready: Ready, busy: Half, calm: Half, console: Console) -> d
     most_cold, most_known = await _saturated(ready, busy.cold), await _saturated(ready, busy.known)
     console.print(f"at half of it: {most_cold.pages_per_s / 2:.0f}/s, {most_known.pages_per_s / 2:.0f}/s")
     cold = await open_loop(_address(ready), calm.cold, most_cold.pages_per_s / 2, 600, CONNECTIONS)
-    idle, before = await _idle_rates(ready)
+    idle, before = await _idle_rate(ready)
     known = await open_loop(_address(ready), calm.known, most_known.pages_per_s / 2, 600, CONNECTIONS)
     after = await _tally(ready)
     failed = most_cold.failed + most_known.failed + _failed(cold) + _failed(known)
@@ -140,13 +139,11 @@ def _row(most: Saturation, report: Report) -> dict[str, float]:
     return {"pages_per_s": round(most.pages_per_s, 1), **{name: shown[name] for name in ("p50_ms", "p95_ms", "p99_ms")}}
 
 
-async def _idle_rates(ready: Ready) -> tuple[tuple[float, float], Tally]:
-    """Transactions and active milliseconds a second while nobody asks for anything: the relay's and the workers'; and
-    the tally at the end of that time."""
+async def _idle_rate(ready: Ready) -> tuple[float, Tally]:
+    """Transactions a second while nobody asks for anything: the relay's and the workers'; and the tally at the end of
+    that time."""
     before, after = await _tally(ready), await _tally(ready)
-    seconds = after.at - before.at
-    rates = (after.transactions - before.transactions) / seconds, (after.active_ms - before.active_ms) / seconds
-    return rates, after
+    return (after.transactions - before.transactions) / (after.at - before.at), after
 
 
 async def _tally(ready: Ready) -> Tally:
@@ -155,37 +152,36 @@ async def _tally(ready: Ready) -> Tally:
         text = (await client.get(f"{ready.edge_workers[0].ops_url}/metrics")).raise_for_status().text
     edge = {name: float(value) for name, value in re.findall(r"^(stoa_\w+) ([\d.e+-]+)$", text, re.MULTILINE)}
     async with await psycopg.AsyncConnection.connect(ready.database_url) as connection:
-        cursor = await connection.execute(
-            "SELECT xact_commit, active_time FROM pg_stat_database WHERE datname = current_database()"
-        )
+        cursor = await connection.execute("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
         row = await cursor.fetchone()
     assert row is not None
-    return Tally(time.perf_counter(), edge, float(row[0]), float(row[1]))
+    return Tally(time.perf_counter(), edge, float(row[0]))
 
 
-def _explained(
-    before: Tally, after: Tally, idle: tuple[float, float], pages: int
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Round trips, and milliseconds by step. `sql`: while PostgreSQL was at work; `origin_and_network`: the rest of
-    asking the origin; `turn_and_decode`: of making a page, what is neither asking nor rendering."""
-    seconds = after.at - before.at
+def _explained(before: Tally, after: Tally, idle: float, pages: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Round trips, and milliseconds by step, waiting for a turn on a processor included. `sql`: while the origin waited
+    for PostgreSQL, by its own clock; `origin`: the rest of its work; `network`: the rest of asking it;
+    `turn_and_decode`: of making a page, what is neither asking nor rendering."""
+    asks = after.since(before, "stoa_edge_ask_seconds_count")
 
     def mean_ms(name: str) -> float:
         times = after.since(before, f"{name}_count")
         return after.since(before, f"{name}_sum") * 1000 / times if times else 0.0
 
+    def of_an_ask_ms(name: str) -> float:
+        return after.since(before, f"{name}_total") * 1000 / asks if asks else 0.0
+
     asked, render = mean_ms("stoa_edge_ask_seconds"), mean_ms("stoa_edge_render_seconds")
-    sql = max(0.0, (after.active_ms - before.active_ms - idle[1] * seconds) / pages)
+    origin, sql = of_an_ask_ms("stoa_edge_origin_seconds"), of_an_ask_ms("stoa_edge_database_seconds")
     steps = {
-        "origin_and_network": asked - sql,
+        "network": asked - origin,
+        "origin": origin - sql,
         "sql": sql,
         "turn_and_decode": mean_ms("stoa_edge_fill_seconds") - asked - render,
         "render": render,
         "compress": after.since(before, "stoa_edge_cache_compress_seconds_total") * 1000 / pages,
     }
-    transactions = (after.transactions - before.transactions - idle[0] * seconds) / pages
-    round_trips = {
-        "http": round(after.since(before, "stoa_edge_ask_seconds_count") / pages, 3),
-        "postgres": round(transactions, 2),
+    transactions = (after.transactions - before.transactions - idle * (after.at - before.at)) / pages
+    return {"http": round(asks / pages, 3), "postgres": round(transactions, 2)}, {
+        name: round(value, 3) for name, value in steps.items()
     }
-    return round_trips, {name: round(value, 3) for name, value in steps.items()}

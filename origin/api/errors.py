@@ -37,9 +37,9 @@ def is_storefront(request: Request) -> bool:
 
 def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(AdminError, _admin_error)  # type: ignore[arg-type]
-    app.add_exception_handler(HiddenRoute, _not_found)
+    app.add_exception_handler(HiddenRoute, hidden_route)
     app.add_exception_handler(HTTPException, _http_exception)  # type: ignore[arg-type]
-    app.add_exception_handler(OriginError, _origin_error)  # type: ignore[arg-type]
+    app.add_exception_handler(OriginError, origin_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _invalid_request)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _unexpected)
 
@@ -48,7 +48,7 @@ async def _admin_error(_request: Request, error: AdminError) -> Response:
     return JSONResponse({"errors": error.errors}, error.status, error.headers)
 
 
-async def _not_found(_request: Request, _error: Exception) -> Response:
+async def hidden_route(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"errors": "Not Found"}, 404)
 
 
@@ -56,7 +56,7 @@ async def _http_exception(_request: Request, error: HTTPException) -> Response:
     return JSONResponse({"errors": error.detail}, error.status_code, error.headers)
 
 
-async def _origin_error(request: Request, error: OriginError) -> Response:
+async def origin_error(request: Request, error: OriginError) -> Response:
     status, errors = _meaning(error)
     headers = {"Retry-After": "1"} if status == 503 else {}
     if is_storefront(request):

@@ -25,10 +25,9 @@ _PRICES = f"""
            ) AS option_names,
            (SELECT coalesce(sum(greatest(level.available, 0)), 0)::bigint FROM inventory_level AS level
              WHERE level.store_id = variant.store_id AND level.inventory_item_id = variant.inventory_item_id) AS stock,
-           (SELECT row_to_json(image) FROM (
-                SELECT id, src, alt, width, height FROM product_image
-                WHERE product_image.store_id = product.store_id AND product_image.product_id = product.id
-                ORDER BY id IS DISTINCT FROM variant.image_id, position, id LIMIT 1) AS image) AS image
+           (SELECT json_build_array(id, src, alt, width, height) FROM product_image
+             WHERE product_image.store_id = product.store_id AND product_image.product_id = product.id
+             ORDER BY id IS DISTINCT FROM variant.image_id, position, id LIMIT 1) AS image
     FROM variant
     JOIN product ON product.store_id = variant.store_id AND product.id = variant.product_id
     WHERE variant.store_id = %(store)s AND variant.id = ANY(%(variants)s::bigint[]) AND {VISIBLE}
@@ -117,5 +116,5 @@ def _offer(row: Mapping[str, Any]) -> Offer:
         taxable=row["taxable"],
         is_tracked=row["is_tracked"],
         available_quantity=row["stock"] if is_limited else None,
-        image=image(row["image"]),
+        image=image(*row["image"]) if row["image"] else None,
     )

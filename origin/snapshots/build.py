@@ -1,5 +1,7 @@
 """From a page to its snapshot: which parts each kind of page has, asked for in one round trip."""
 
+import time
+from dataclasses import dataclass
 from typing import Any
 
 from contracts import keys
@@ -21,34 +23,39 @@ SITEMAP_BYTES = MAX_SNAPSHOT_BYTES // 2
 NOTHING_MORE = Question()
 
 
-async def page_snapshot(db: Database, store_id: StoreId, page: Page, settings: OriginSettings) -> Snapshot:
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A snapshot; the row it was made of, which also has what a tenant's record needs; and how long that row took."""
+
+    snapshot: Snapshot
+    row: Row
+    read_seconds: float
+
+
+async def page_document(db: Database, store_id: StoreId, page: Page, settings: OriginSettings) -> Document:
     """Raises NotFound if there is no such store."""
-    snapshot, _ = await page_document(db, store_id, page, settings)
-    return snapshot
-
-
-async def page_document(db: Database, store_id: StoreId, page: Page, settings: OriginSettings) -> tuple[Snapshot, Row]:
-    """The snapshot, and the row it was made of, which also has what a tenant's record needs. Raises NotFound."""
-    question = _question(page)
-    row = await _ask(db, store_id, question)
+    question = question_of(page)
+    row, read_seconds = await _ask(db, store_id, question)
     shop = shop_of(row, store_id, settings).part
     parts = question.parts(store_id, row)
     if parts is None:
-        return _missing(store_id, page.path, shop), row
-    return Snapshot(parts={"shop": shop, **parts}), row
+        return Document(_missing(store_id, page.path, shop), row, read_seconds)
+    return Document(Snapshot(parts={"shop": shop, **parts}), row, read_seconds)
 
 
-async def missing_snapshot(db: Database, store_id: StoreId, path: str, settings: OriginSettings) -> Snapshot:
-    row = await _ask(db, store_id, NOTHING_MORE)
-    return _missing(store_id, path, shop_of(row, store_id, settings).part)
+async def missing_document(db: Database, store_id: StoreId, path: str, settings: OriginSettings) -> Document:
+    """Raises NotFound if there is no such store."""
+    row, read_seconds = await _ask(db, store_id, NOTHING_MORE)
+    return Document(_missing(store_id, path, shop_of(row, store_id, settings).part), row, read_seconds)
 
 
-async def _ask(db: Database, store_id: StoreId, question: Question) -> Row:
-    """One statement, so one state of the shop. Raises NotFound if there is no such store."""
+async def _ask(db: Database, store_id: StoreId, question: Question) -> tuple[Row, float]:
+    """One statement, so one state of the shop; and the seconds it took. Raises NotFound if there is no such store."""
+    began = time.perf_counter()
     row = await db.read_row(store_id, question.sql(SHOP_COLUMNS, SHOP_TABLES), {"store": store_id, **question.values})
     if row is None:
         raise NotFound("store")
-    return row
+    return row, time.perf_counter() - began
 
 
 def _missing(store_id: StoreId, path: str, shop: Part) -> Snapshot:
@@ -56,7 +63,7 @@ def _missing(store_id: StoreId, path: str, shop: Part) -> Snapshot:
     return Snapshot(status=404, parts={"shop": shop, "missing": Part({"path": path}, (keys.listing_tag(store_id),))})
 
 
-def _question(page: Page) -> Question:
+def question_of(page: Page) -> Question:
     match page.kind:
         case PageKind.HOME:
             return home_question()

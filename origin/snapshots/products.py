@@ -1,5 +1,6 @@
 """Whole products: the product page with its related cards, and the items of JSON feeds."""
 
+from operator import itemgetter
 from typing import Any
 
 from contracts import keys
@@ -17,25 +18,27 @@ PRODUCT_COLUMNS = """
     product.id, product.title, product.handle, product.body_html, product.vendor, product.product_type, product.tags,
     product.seo_title, product.seo_description, product.published_at, product.created_at, product.updated_at,
     product.availability,
-    (SELECT json_agg(found) FROM (
-        SELECT id, name, position FROM product_option
+    ARRAY(SELECT json_build_object('id', id, 'name', name, 'position', position) FROM product_option
         WHERE product_option.store_id = product.store_id AND product_option.product_id = product.id
-        ORDER BY position) AS found) AS options,
-    (SELECT json_agg(found) FROM (
-        SELECT id, src, alt, width, height, position, created_at, updated_at FROM product_image
+        ORDER BY position) AS options,
+    ARRAY(SELECT json_build_array(id, src, alt, width, height, position, created_at, updated_at) FROM product_image
         WHERE product_image.store_id = product.store_id AND product_image.product_id = product.id
-        ORDER BY position, id) AS found) AS images,
-    (SELECT json_agg(found) FROM (
-        SELECT variant.id, title, position, option1, option2, option3, price_minor, compare_at_minor, variant.sku,
-               barcode, grams, weight_unit, availability, inventory_policy, inventory_management,
-               variant.requires_shipping, taxable, image_id, variant.created_at, variant.updated_at,
-               CASE WHEN availability = 'low' THEN (
-                   SELECT sum(greatest(available, 0))::bigint FROM inventory_level
-                   WHERE inventory_level.store_id = variant.store_id
-                     AND inventory_level.inventory_item_id = variant.inventory_item_id) END AS low_stock_quantity
+        ORDER BY position, id) AS images,
+    ARRAY(SELECT json_build_array(
+            variant.id, title, position, option1, option2, option3, price_minor, compare_at_minor, variant.sku, barcode,
+            grams, weight_unit, availability, inventory_policy, inventory_management, variant.requires_shipping,
+            taxable, image_id, variant.created_at, variant.updated_at,
+            CASE WHEN availability = 'low' THEN (
+                SELECT sum(greatest(available, 0))::bigint FROM inventory_level
+                WHERE inventory_level.store_id = variant.store_id
+                  AND inventory_level.inventory_item_id = variant.inventory_item_id) END)
         FROM variant WHERE variant.store_id = product.store_id AND variant.product_id = product.id
-        ORDER BY position, variant.id) AS found) AS variants
+        ORDER BY position, variant.id) AS variants
 """
+_OF_A_VARIANT = (  # in the order of the array
+    "id title position option1 option2 option3 price_minor compare_at_minor sku barcode grams weight_unit availability "
+    "inventory_policy inventory_management requires_shipping taxable image_id created_at updated_at low_stock_quantity"
+).split()
 
 
 _FOUND = f"""found AS MATERIALIZED (
@@ -50,12 +53,14 @@ _FOUND = f"""found AS MATERIALIZED (
 
 # Neighbours in the product's smallest collection, what can be bought first.
 _RELATED = f"""WITH smallest AS (
-        SELECT collection_id FROM collect
-        WHERE store_id = %(store)s AND collection_id = ANY(ARRAY(SELECT id FROM shelves WHERE is_shown))
-        GROUP BY collection_id HAVING count(*) > 1 ORDER BY count(*), collection_id LIMIT 1
+        SELECT id FROM (
+            SELECT id, (SELECT count(*) FROM collect
+                        WHERE collect.store_id = %(store)s AND collect.collection_id = shelves.id) AS members
+            FROM shelves WHERE is_shown OFFSET 0) AS counted
+        WHERE members > 1 ORDER BY members, id LIMIT 1
     ), neighbours AS (
         SELECT product_id, (product_id <= (SELECT id FROM found))::int AS is_before FROM collect
-        WHERE collect.store_id = %(store)s AND collection_id = (SELECT collection_id FROM smallest)
+        WHERE collect.store_id = %(store)s AND collection_id = (SELECT id FROM smallest)
           AND product_id <> (SELECT id FROM found)
         ORDER BY is_before, product_id LIMIT %(most)s
     )
@@ -68,7 +73,7 @@ def product_question(handle: str) -> Question:
     """For the parts `product` and `related`; there are none if shoppers may not see such a product."""
     columns = {
         "product": "(SELECT row_to_json(found) FROM found)",
-        "shelves": rows("SELECT * FROM shelves ORDER BY id"),
+        "shelves": "(SELECT json_agg(shelves) FROM shelves)",
         "related": rows(_RELATED),
     }
     return Question(columns, _FOUND, {"handle": handle, "most": RELATED_CANDIDATES}, _parts)
@@ -78,7 +83,7 @@ def _parts(store_id: StoreId, row: Row) -> Parts | None:
     product = row["product"]
     if product is None:
         return None
-    shelves = row["shelves"] or []
+    shelves = sorted(row["shelves"] or [], key=itemgetter("id"))
     # Those that are not shown yet too: the page changes when they are published.
     members = tuple(keys.collection_members_tag(store_id, shelf["id"]) for shelf in shelves)
     data = whole_product(product)
@@ -102,7 +107,7 @@ def feed_product(row: Row) -> dict[str, Any]:
 
 def whole_product(row: Row) -> dict[str, Any]:
     """From a row of PRODUCT_COLUMNS, as JSON."""
-    variants = row["variants"] or []
+    variants = [dict(zip(_OF_A_VARIANT, found, strict=True)) for found in row["variants"]]
     prices = [variant["price_minor"] for variant in variants] or [0]
     compared = [
         variant["compare_at_minor"]
@@ -131,16 +136,16 @@ def whole_product(row: Row) -> dict[str, Any]:
         "compare_at_minor": min(compared, default=None),
         "compare_at_max_minor": max(compared, default=None),
         "availability": row["availability"],
-        "options": _options(row["options"] or [], variants),
-        "images": [{**_image(found), "position": found["position"]} for found in row["images"] or []],
-        "variants": [_variant(variant, len(row["options"] or [])) for variant in variants],
+        "options": _options(row["options"], variants),
+        "images": [_image(*found) for found in row["images"]],
+        "variants": [_variant(variant, len(row["options"])) for variant in variants],
     }
 
 
-def _image(row: Row) -> dict[str, Any]:
-    shown = image(row)
-    assert shown is not None
-    return {**shown, "created_at": row["created_at"], "updated_at": row["updated_at"]}
+def _image(image_id: int, src: str, alt: str | None, *rest: Any) -> dict[str, Any]:
+    width, height, position, created_at, updated_at = rest
+    dated = {"created_at": created_at, "updated_at": updated_at, "position": position}
+    return {**image(image_id, src, alt, width, height), **dated}
 
 
 def _options(options: list[dict[str, Any]], variants: list[dict[str, Any]]) -> list[dict[str, Any]]:

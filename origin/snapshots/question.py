@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from contracts.snapshot import Part
@@ -35,4 +34,5 @@ def rows(select: str) -> str:
 
 def time_text(raw: str) -> str:
     """A time as PostgreSQL writes it in JSON, as Python does: with all six digits of a second's fraction or none."""
-    return datetime.fromisoformat(raw).isoformat()
+    whole, point, rest = raw.partition(".")
+    return f"{whole}.{rest[:-6]:0<6}{rest[-6:]}" if point else raw
