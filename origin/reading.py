@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from psycopg.abc import PQGen
-from psycopg.adapt import Transformer
+from psycopg.abc import Buffer, PQGen
+from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
@@ -53,7 +53,7 @@ class ReadingConnection(BoundedConnection[DictRow]):
     async def read_row(self, tenant: bytes, statement: Statement, values: Mapping[str, Any]) -> DictRow | None:
         """The first row of `statement`, run after `tenant`, which says whose rows are seen. The server infers the
         values' types from where they stand. A failure leaves the transaction open, as any other statement's does."""
-        texts = [str(values[name]).encode() for name in statement.names]
+        texts = [self._text(values[name]) for name in statement.names]
         if len(self._statements) >= MOST_PREPARED and statement.sql not in self._statements:
             oldest = next(iter(self._statements))
             await self.execute(b"DEALLOCATE " + self._statements.pop(oldest), prepare=False)
@@ -66,7 +66,13 @@ class ReadingConnection(BoundedConnection[DictRow]):
         names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
         return dict(zip(names, loading.load_row(0, tuple) or (), strict=True))
 
-    def _transaction(self, tenant: bytes, sql: bytes, values: list[bytes]) -> PQGen[PGresult]:
+    def _text(self, value: Any) -> Buffer:
+        """As the server reads it, of whatever type it takes it for."""
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return str(value).encode()
+        return Transformer(self).get_dumper(value, PyFormat.TEXT).dump(value) or b""
+
+    def _transaction(self, tenant: bytes, sql: bytes, values: list[Buffer]) -> PQGen[PGresult]:
         server, known = self.pgconn, self._statements.pop(sql, None)
         name = known or self._new_name()
         server.enter_pipeline_mode()

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from contracts import keys
 from contracts.page import BadTarget, NoPage, Page, parse_target
-from contracts.snapshot import snapshot_etag
+from contracts.snapshot import Part, Snapshot, snapshot_etag
 from contracts.tenant import StoreId, StoreStatus
 from origin.api.dependencies import EDGE_SECRET_HEADER
 from origin.api.errors import HiddenRoute, hidden_route, origin_error
