@@ -1,9 +1,12 @@
 """From a full cart to a paid order, over HTTP: stock, order, e-mail, and the shop next door."""
 
+import asyncio
 import time
 
 import httpx
 
+from contracts.tenant import StoreId
+from standalone.audit import audit_platform
 from tests.fixtures.merchant import ADDRESS, Merchant
 
 
@@ -21,6 +24,13 @@ def wait_for_mail(shop: Merchant, text: str) -> dict[str, str]:
             if text in mail["subject"] + mail["text"]:
                 return mail
         assert time.monotonic() - since < 15, "the e-mail did not come"
+
+
+def wait_for_books_in_order(shop: Merchant, store_id: int, began_with: dict[int, int]) -> None:
+    """The e-mail is noted down after it was sent, and the last tags may still be on their way."""
+    since = time.monotonic()
+    while found := asyncio.run(audit_platform(shop.platform.ready, StoreId(store_id), began_with)):
+        assert time.monotonic() - since < 15, found
 
 
 def test_a_sale_takes_stock_makes_an_order_and_sends_an_e_mail(acorn_and_birch):
@@ -42,6 +52,7 @@ def test_a_sale_takes_stock_makes_an_order_and_sends_an_e_mail(acorn_and_birch):
     assert status.status_code == 200
     assert "1001" in status.text
     assert wait_for_mail(acorn, acorn.host.partition(".")[0])["subject"].endswith("#1001 confirmed")
+    wait_for_books_in_order(acorn, acorn.admin("GET", "shop.json")["shop"]["id"], {variant_id: 9})
 
 
 def test_the_same_key_buys_once(acorn_and_birch):
