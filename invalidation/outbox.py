@@ -3,7 +3,7 @@
 What is added here reaches the bus and the job queue if and only if the transaction commits (design, section 5).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -29,7 +29,13 @@ async def add(tx: Tx, store_id: StoreId, tags: Iterable[str]) -> None:
 
 async def add_event(tx: Tx, store_id: StoreId, topic: Topic, payload: Mapping[str, Any]) -> None:
     """Hands `payload` to the job queue once this transaction has committed; at least once."""
+    await add_events(tx, store_id, [(topic, payload)])
+
+
+async def add_events(tx: Tx, store_id: StoreId, events: Sequence[tuple[Topic, Mapping[str, Any]]]) -> None:
+    """The same of several, in their order."""
     await tx.execute(
-        "INSERT INTO outbox (store_id, topic, payload) VALUES (%s, %s, %s)",
-        [store_id, str(topic), Jsonb(dict(payload))],
+        """INSERT INTO outbox (store_id, topic, payload)
+           SELECT %s, topic, payload FROM unnest(%s::text[], %s::jsonb[]) AS event (topic, payload)""",
+        [store_id, [str(topic) for topic, _ in events], [Jsonb(dict(payload)) for _, payload in events]],
     )

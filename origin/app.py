@@ -50,9 +50,9 @@ def create_app(settings: OriginSettings) -> FastAPI:
         themes = frozenset(path.parent.name for path in THEMES.glob("*/theme.toml"))
         payments = Payments(settings)
         await db.open()
-        app.state.collaborators = Collaborators(settings, db, state, payments, themes)
-        app.state.internal = InternalRoutes(app.state.collaborators)
         checkouts = Checkouts(db, Carts(state), payments, settings)
+        app.state.collaborators = Collaborators(settings, db, state, payments, checkouts, themes)
+        app.state.internal = InternalRoutes(app.state.collaborators)
         completer = asyncio.create_task(Completer(db, checkouts, payments, settings.reservation_seconds).run())
         resuming = asyncio.create_task(keep_resuming(db))
         try:

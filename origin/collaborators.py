@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from origin.checkout.flow import Checkouts
 from origin.db import Database
 from origin.payments import Payments
 from origin.settings import OriginSettings
@@ -17,4 +18,5 @@ class Collaborators:
     db: Database
     state: "Redis"
     payments: Payments
+    checkouts: Checkouts
     themes: frozenset[str]  # the names of the installed themes

@@ -1,6 +1,6 @@
 """The rows of checkout attempts: the claim by key, the lease of who works on one, the recovery point, the answer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,6 +83,15 @@ async def load(tx: Tx, store_id: StoreId, attempt_id: int, *, for_update: bool =
     return _attempt(row)
 
 
+async def lock_all(tx: Tx, store_id: StoreId, attempt_ids: Collection[int]) -> dict[int, Attempt]:
+    """Those there are, by id; locked in that order, so that two who want the same cannot wait for each other."""
+    cursor = await tx.execute(
+        f"SELECT {_COLUMNS} FROM checkout_attempt WHERE store_id = %s AND id = ANY(%s) ORDER BY id FOR UPDATE".encode(),
+        [store_id, sorted(attempt_ids)],
+    )
+    return {row["id"]: _attempt(row) for row in await cursor.fetchall()}
+
+
 async def with_cart(tx: Tx, store_id: StoreId, token: str, generation: str) -> Attempt | None:
     """The attempt whose order has this filling of the cart, pending or placed."""
     cursor = await tx.execute(
@@ -141,10 +150,49 @@ async def reached(
     )
 
 
+async def reserved(tx: Tx, store_id: StoreId, orders: Mapping[int, tuple[int, str]]) -> None:
+    """That these attempts have their stock: by attempt, its order and the filling of the cart that it is of."""
+    await tx.execute(
+        """UPDATE checkout_attempt AS attempt
+           SET recovery_point = 'reserved', order_id = now_has.order_id, cart_generation = now_has.generation,
+               updated_at = now()
+           FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS now_has (attempt_id, order_id, generation)
+           WHERE attempt.store_id = %s AND attempt.id = now_has.attempt_id""",
+        [list(orders), [of[0] for of in orders.values()], [of[1] for of in orders.values()], store_id],
+    )
+
+
 async def finish(tx: Tx, store_id: StoreId, attempt_id: int, answer: Answer, intent_id: str | None = None) -> None:
     """The answer is kept for as long as a client may ask again."""
     await reached(tx, store_id, attempt_id, "finished", intent_id=intent_id, answer=answer)
     await wake(tx, store_id, attempt_id, KEPT_SECONDS)
+
+
+async def finish_all(tx: Tx, store_id: StoreId, answers: Sequence[tuple[int, Answer, str | None]]) -> None:
+    """The same of several: attempt, answer, intent."""
+    attempt_ids = [attempt_id for attempt_id, _, _ in answers]
+    await tx.execute(
+        """UPDATE checkout_attempt AS attempt
+           SET recovery_point = 'finished', intent_id = coalesce(finished.intent_id, attempt.intent_id),
+               response_status = finished.status, response_body = finished.body, locked_until = NULL, updated_at = now()
+           FROM unnest(%s::bigint[], %s::text[], %s::integer[], %s::jsonb[])
+               AS finished (attempt_id, intent_id, status, body)
+           WHERE attempt.store_id = %s AND attempt.id = finished.attempt_id""",
+        [
+            attempt_ids,
+            [intent_id for _, _, intent_id in answers],
+            [answer.status for _, answer, _ in answers],
+            [Jsonb(answer.encode()) for _, answer, _ in answers],
+            store_id,
+        ],
+    )
+    await tx.execute(
+        """INSERT INTO deadline (store_id, kind, subject_id, due_at)
+           SELECT %s, 'checkout', attempt_id, now() + make_interval(secs => %s)
+           FROM unnest(%s::bigint[]) AS attempt_id ORDER BY attempt_id
+           ON CONFLICT (store_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at""",
+        [store_id, KEPT_SECONDS, attempt_ids],
+    )
 
 
 async def refuse(tx: Tx, store_id: StoreId, attempt_id: int, answer: Answer) -> None:

@@ -4,12 +4,11 @@ Each phase is one transaction that also writes how far it came; the provider is 
 attempt whose process died goes on from there with the same payment key, so nothing happens twice and nothing is lost.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-import psycopg
 import structlog
 from itsdangerous import BadSignature as BadLink
 from itsdangerous import URLSafeSerializer
@@ -20,8 +19,9 @@ from origin.checkout import attempts, settling
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer, AnswerKind, processing
 from origin.checkout.attempts import Attempt
 from origin.checkout.billing import charge_for, read_terms
-from origin.checkout.reserving import CartTaken, Refused, reserve
-from origin.checkout.settling import Rules
+from origin.checkout.group_commit import GroupCommit, in_transaction
+from origin.checkout.reserving import CartTaken, Refused, Wish, reserve
+from origin.checkout.settling import NotPlain, Paid, Rules
 from origin.checkout.submission import Submission
 from origin.db import Database, Tx
 from origin.errors import Conflict, Invalid, NotFound, Unavailable
@@ -29,9 +29,6 @@ from origin.orders import placing
 from origin.payments import Charge, Outcome, Payments, Succeeded, Unknown
 
 log = structlog.get_logger()
-
-Result = TypeVar("Result")
-DEADLOCK_TRIES = 5
 
 
 class CheckoutSettings(Protocol):
@@ -60,6 +57,8 @@ class Checkouts:
         self._payments = payments
         self._settings = settings
         self._links = URLSafeSerializer(settings.signing_key, salt="checkout-attempt")
+        self._reservations = GroupCommit[Wish, int](db, self._reserve_all)
+        self._sales = GroupCommit[Paid, Answer](db, self._sell_all)
 
     async def submit(self, store_id: StoreId, key: str, wanted: Submission) -> Answer:
         """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
@@ -103,15 +102,20 @@ class Checkouts:
         A buyer who came back from the bank's page, to pay in another way, has not ordered yet: that payment is ended.
         """
 
-        async def work(tx: Tx) -> None:
-            await reserve(tx, store_id, attempt_id, wanted, cart, self._settings.reservation_seconds)
-
+        wish = Wish(attempt_id, wanted, cart)
         try:
-            await self._in_transaction(store_id, work)
+            await self._reservations.do(store_id, wish)
         except CartTaken as taken:
             if taken.by is None or not await self._abandon(store_id, taken.by):
                 raise
-            await self._in_transaction(store_id, work)
+            await self._reservations.do(store_id, wish)
+
+    async def _reserve_all(self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[int | Exception]:
+        return await reserve(tx, store_id, wishes, self._settings.reservation_seconds)
+
+    async def _sell_all(self, tx: Tx, store_id: StoreId, paid: Sequence[Paid]) -> Sequence[Answer | Exception]:
+        terms = await read_terms(tx, store_id, self._settings.storefront_url)
+        return await settling.settle_paid(tx, store_id, paid, self._rules_at(terms.url))
 
     async def _abandon(self, store_id: StoreId, attempt: Attempt) -> bool:
         """Ends a payment that waits for the buyer; False when it does not, or turns out to be paid."""
@@ -130,19 +134,31 @@ class Checkouts:
         return await self.settle(store_id, attempt_id, await self._payments.charge(bill.charge))
 
     async def settle(self, store_id: StoreId, attempt_id: int, outcome: Outcome) -> Answer:
-        rules = await self._rules(store_id)
-
-        async def work(tx: Tx) -> Answer | None:
-            return await settling.settle(tx, store_id, attempt_id, outcome, rules)
-
-        answer = await self._in_transaction(store_id, work)
+        if isinstance(outcome, Succeeded):
+            answer = await self._settle_paid(store_id, Paid(attempt_id, outcome))
+        else:
+            answer = await self._settle_alone(store_id, attempt_id, outcome)
         if answer is None and isinstance(outcome, Succeeded):
-            return await self._refund(store_id, attempt_id, outcome.intent_id, rules)
+            return await self._refund(store_id, attempt_id, outcome.intent_id, await self._rules(store_id))
         if answer is None:
             return processing(attempt_id)
         if answer.kind == AnswerKind.PLACED:
             await self.empty_cart(store_id, attempt_id)
         return answer
+
+    async def _settle_paid(self, store_id: StoreId, paid: Paid) -> Answer | None:
+        try:
+            return await self._sales.do(store_id, paid)
+        except NotPlain:
+            return await self._settle_alone(store_id, paid.attempt_id, paid.outcome)
+
+    async def _settle_alone(self, store_id: StoreId, attempt_id: int, outcome: Outcome) -> Answer | None:
+        rules = await self._rules(store_id)
+
+        async def work(tx: Tx) -> Answer | None:
+            return await settling.settle(tx, store_id, attempt_id, outcome, rules)
+
+        return await in_transaction(self._db, store_id, work)
 
     async def look(self, store_id: StoreId, attempt_id: int) -> Answer:
         """The buyer is back, or asks how it stands: what the provider says now counts. Raises NotFound."""
@@ -243,7 +259,7 @@ class Checkouts:
         async def work(tx: Tx) -> Answer:
             return await settling.place_free(tx, store_id, attempt_id, rules)
 
-        answer = await self._in_transaction(store_id, work)
+        answer = await in_transaction(self._db, store_id, work)
         await self.empty_cart(store_id, attempt_id)
         return answer
 
@@ -262,7 +278,7 @@ class Checkouts:
         async def work(tx: Tx) -> None:
             await settling.give_up(tx, store_id, attempt_id)
 
-        await self._in_transaction(store_id, work)
+        await in_transaction(self._db, store_id, work)
 
     async def _release(self, store_id: StoreId, attempt_id: int) -> None:
         async with self._db.tenant(store_id) as tx:
@@ -275,14 +291,3 @@ class Checkouts:
     def _rules_at(self, url: str) -> Rules:
         held = self._settings.reservation_seconds
         return Rules(held, held * 2, url)
-
-    async def _in_transaction(self, store_id: StoreId, work: Callable[[Tx], Awaitable[Result]]) -> Result:
-        """Runs `work` in one transaction, again when PostgreSQL chose it as a deadlock's victim."""
-        for tries_left in reversed(range(DEADLOCK_TRIES)):
-            try:
-                async with self._db.tenant(store_id) as tx:
-                    return await work(tx)
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
-                if not tries_left:
-                    raise Unavailable("the shop is very busy") from error
-        raise AssertionError("unreachable")

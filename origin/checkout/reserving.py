@@ -1,5 +1,8 @@
 """The reserve phase: the cart at our own rows' prices, the stock held, the order pending. All of it or nothing."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from contracts.money import to_decimal_text
 from contracts.tenant import StoreId
 from origin.cart.offers import read_prices_in
@@ -12,8 +15,8 @@ from origin.checkout.shipping import shipping_rate, total_minor
 from origin.checkout.stock import Shortage
 from origin.checkout.submission import Submission, missing_address
 from origin.db import Tx
-from origin.errors import Invalid, NotFound, OriginError
-from origin.orders.placing import NewOrder, insert_pending
+from origin.errors import Invalid, OriginError
+from origin.orders.placing import NewOrder, insert_lines, insert_pending, withdraw
 
 MAX_SUM = 2**53 - 1  # of money or grams: what every client can read
 
@@ -34,43 +37,78 @@ class CartTaken(Refused):
         self.by = by
 
 
-async def reserve(
-    tx: Tx, store_id: StoreId, attempt_id: int, wanted: Submission, cart: Cart, held_seconds: float
-) -> None:
-    """Raises Refused, or Invalid when an address or a payment method is missing."""
-    await _still_ours(tx, store_id, attempt_id)
-    priced = price_cart(cart, await read_prices_in(tx, store_id, cart.variant_ids))
+@dataclass(frozen=True, slots=True, eq=False)
+class Wish:
+    """Of one attempt: what its buyer submitted, and the cart it is about."""
+
+    attempt_id: int
+    submission: Submission
+    cart: Cart
+
+
+async def reserve(tx: Tx, store_id: StoreId, wishes: Sequence[Wish], held_seconds: float) -> list[int | OriginError]:
+    """Of each wish its order, or why it got nothing: Refused, or Invalid when an address or a way to pay is missing.
+
+    First come, first served. The levels are locked last: they are what everybody wants.
+    """
+    prices = await read_prices_in(tx, store_id, {variant for wish in wishes for variant in wish.cart.variant_ids})
+    open_ones = await _open(tx, store_id, wishes)
+    told: dict[Wish, int | OriginError] = {}
+    asked: dict[Wish, NewOrder] = {}
+    for wish in wishes:
+        try:
+            if wish.attempt_id not in open_ones:
+                raise Refused(IN_PROGRESS)
+            open_ones.discard(wish.attempt_id)  # who took an attempt over may be in one batch with who had it before
+            asked[wish] = _new_order(price_cart(wish.cart, prices), wish.submission)
+        except OriginError as error:
+            told[wish] = error
+    if asked:
+        told |= await _take(tx, store_id, asked, held_seconds)
+    return [told[wish] for wish in wishes]
+
+
+async def _open(tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> set[int]:
+    """The attempts that are ours still: a lease may have ended, and somebody else gone on or forgotten the attempt."""
+    found = await attempts.lock_all(tx, store_id, [wish.attempt_id for wish in wishes])
+    return {attempt.id for attempt in found.values() if attempt.recovery_point == "started"}
+
+
+async def _take(
+    tx: Tx, store_id: StoreId, asked: Mapping[Wish, NewOrder], held_seconds: float
+) -> dict[Wish, int | OriginError]:
+    ids = await insert_pending(tx, store_id, list(asked.values()))
+    orders = {order_id: wish for wish, order_id in zip(asked, ids, strict=True) if order_id is not None}
+    wanted = {order_id: _tracked(asked[wish].cart) for order_id, wish in orders.items()}
+    short = await stock.reserve(tx, store_id, wanted, held_seconds)
+    if short:
+        await withdraw(tx, store_id, list(short))
+    kept = {order_id: wish for order_id, wish in orders.items() if order_id not in short}
+    if kept:
+        await insert_lines(tx, store_id, {order_id: asked[wish].cart for order_id, wish in kept.items()})
+        reserved = {wish.attempt_id: (order_id, wish.cart.generation) for order_id, wish in kept.items()}
+        await attempts.reserved(tx, store_id, reserved)
+    told: dict[Wish, int | OriginError] = {wish: order_id for order_id, wish in kept.items()}
+    told |= {
+        orders[order_id]: Refused(_stock_gone(asked[orders[order_id]].cart, short[order_id])) for order_id in short
+    }
+    for wish in asked:
+        if wish not in told:
+            told[wish] = CartTaken(await attempts.with_cart(tx, store_id, wish.cart.token, wish.cart.generation))
+    return told
+
+
+def _new_order(priced: PricedCart, wanted: Submission) -> NewOrder:
     _check(priced, wanted)
     rate = shipping_rate(priced)
-    order_id = await insert_pending(
-        tx,
-        store_id,
-        NewOrder(
-            email=wanted.email,
-            address=wanted.address.data() if wanted.address else None,
-            shipping_title=rate.title if rate else None,
-            shipping_minor=rate.price_minor if rate else 0,
-            note=wanted.note,
-            cart=priced,
-        ),
+    return NewOrder(
+        email=wanted.email,
+        address=wanted.address.data() if wanted.address else None,
+        shipping_title=rate.title if rate else None,
+        shipping_minor=rate.price_minor if rate else 0,
+        note=wanted.note,
+        cart=priced,
     )
-    if order_id is None:
-        raise CartTaken(await attempts.with_cart(tx, store_id, cart.token, cart.generation))
-    await attempts.reached(tx, store_id, attempt_id, "reserved", order_id=order_id, cart_generation=cart.generation)
-    # The hot rows last: they stay locked until the commit that follows.
-    shortage = await stock.reserve(tx, store_id, order_id, _tracked(priced), held_seconds)
-    if shortage:
-        raise Refused(_stock_gone(priced, shortage))
-
-
-async def _still_ours(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
-    """Our lease may have ended, and somebody else went on with the attempt or forgot it."""
-    try:
-        attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
-    except NotFound as error:
-        raise Refused(IN_PROGRESS) from error
-    if attempt.recovery_point != "started":
-        raise Refused(IN_PROGRESS)
 
 
 def _check(priced: PricedCart, wanted: Submission) -> None:

@@ -4,6 +4,7 @@ The buyer's request, the provider's webhook and the completer may all bring the 
 on the attempt's locked row, and who comes second finds the first one's answer.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,9 +15,10 @@ from origin.checkout import attempts, stock
 from origin.checkout.answers import Answer, AnswerKind, processing
 from origin.checkout.attempts import Attempt
 from origin.db import Tx
+from origin.errors import OriginError
 from origin.orders import placing
 from origin.orders.placing import CheckoutOrder
-from origin.orders.receipts import receipt_of_order
+from origin.orders.receipts import receipts_of_orders
 from origin.payments import Declined, Outcome, RequiresAction, Succeeded, Unknown, provider_amount
 
 log = structlog.get_logger()
@@ -32,6 +34,57 @@ class Rules:
     held_seconds: float
     action_seconds: float
     shop_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    """`paid` is None for what costs nothing."""
+
+    attempt: Attempt
+    order: CheckoutOrder
+    paid: Succeeded | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """That the provider has the money of an attempt."""
+
+    attempt_id: int
+    outcome: Succeeded
+
+
+class NotPlain(OriginError):
+    """More than placing an order has to be decided about a payment: it is settled by itself."""
+
+
+async def settle_paid(tx: Tx, store_id: StoreId, paid: Sequence[Paid], rules: Rules) -> list[Answer | Exception]:
+    """Places the orders of all that are as they should be, in a few statements; of the others it says NotPlain."""
+    found = await attempts.lock_all(tx, store_id, {one.attempt_id for one in paid})
+    orders = await placing.checkout_orders(
+        tx, store_id, [attempt.order_id for attempt in found.values() if attempt.order_id], rules.action_seconds
+    )
+    told: dict[int, Answer | Exception] = {}
+    plain: dict[int, _Sale] = {}
+    for one in paid:
+        attempt = found.get(one.attempt_id)
+        order = orders.get(attempt.order_id) if attempt and attempt.order_id else None
+        if attempt and order and _is_plain(attempt, order, one.outcome):
+            plain.setdefault(one.attempt_id, _Sale(attempt, order, one.outcome))
+        else:
+            told[one.attempt_id] = NotPlain()
+    if plain:
+        await stock.sell(tx, store_id, [sale.order.id for sale in plain.values()])
+        told |= await _place(tx, store_id, list(plain.values()), rules)
+    return [told[one.attempt_id] for one in paid]
+
+
+def _is_plain(attempt: Attempt, order: CheckoutOrder, paid: Succeeded) -> bool:
+    is_open = not attempt.is_finished and attempt.recovery_point != "authorised" and order.state == "pending"
+    return is_open and _is_the_sum_of(order, paid)
+
+
+def _is_the_sum_of(order: CheckoutOrder, paid: Succeeded) -> bool:
+    return (paid.amount, paid.currency) == (provider_amount(order.total_minor, order.currency), order.currency)
 
 
 async def settle(tx: Tx, store_id: StoreId, attempt_id: int, outcome: Outcome, rules: Rules) -> Answer | None:
@@ -71,8 +124,8 @@ async def place_free(tx: Tx, store_id: StoreId, attempt_id: int, rules: Rules) -
         return attempt.answer
     assert attempt.order_id is not None
     order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.held_seconds)
-    await stock.sell(tx, store_id, order.id)
-    return await _place(tx, store_id, attempt, order, None, rules)
+    await stock.sell(tx, store_id, [order.id])
+    return (await _place(tx, store_id, [_Sale(attempt, order, None)], rules))[attempt_id]
 
 
 async def give_up(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
@@ -109,19 +162,19 @@ async def _succeeded(
         return attempt.answer
     if attempt.recovery_point == "authorised":
         return None  # somebody has decided to give it back and may have begun
-    if (paid.amount, paid.currency) != (provider_amount(order.total_minor, order.currency), order.currency):
+    if not _is_the_sum_of(order, paid):
         log.error("payment is not the order's", store_id=store_id, order_id=order.id, intent=paid.intent_id)
         await attempts.wake(tx, store_id, attempt.id, LOOK_AT_ACTION_SECONDS)
         return processing(attempt.id)
     if order.state == "pending":
-        await stock.sell(tx, store_id, order.id)
+        await stock.sell(tx, store_id, [order.id])
     elif not await _sell_late(tx, store_id, order):
         log.warning("late payment will be returned", store_id=store_id, order_id=order.id, intent=paid.intent_id)
         await placing.record_payment(tx, store_id, order, attempt.id, paid)
         await attempts.reached(tx, store_id, attempt.id, "authorised", intent_id=paid.intent_id)
         await attempts.wake(tx, store_id, attempt.id, LOOK_AGAIN_SECONDS)
         return None
-    return await _place(tx, store_id, attempt, order, paid, rules)
+    return (await _place(tx, store_id, [_Sale(attempt, order, paid)], rules))[attempt.id]
 
 
 async def _sell_late(tx: Tx, store_id: StoreId, order: CheckoutOrder) -> bool:
@@ -134,18 +187,25 @@ async def _sell_late(tx: Tx, store_id: StoreId, order: CheckoutOrder) -> bool:
     return True
 
 
-async def _place(
-    tx: Tx, store_id: StoreId, attempt: Attempt, order: CheckoutOrder, paid: Succeeded | None, rules: Rules
-) -> Answer:
-    customer_id = await placing.upsert_customer(tx, store_id, order)
+async def _place(tx: Tx, store_id: StoreId, sales: Sequence[_Sale], rules: Rules) -> dict[int, Answer]:
+    """What each attempt came to: its order, whose stock is sold by now."""
+    orders = [sale.order for sale in sales]
+    customers = await placing.upsert_customers(tx, store_id, orders)
+    paid = [(sale.order, sale.attempt.id, sale.paid) for sale in sales if sale.paid]
     if paid:
-        await placing.record_payment(tx, store_id, order, attempt.id, paid)
-    await placing.count_sales(tx, store_id, order.id)
-    await placing.place(tx, store_id, order, customer_id)
-    receipt = await receipt_of_order(tx, store_id, order.id)
-    answer = Answer(AnswerKind.PLACED, more={"order": receipt.data(rules.shop_url)}, attempt_id=attempt.id)
-    await attempts.finish(tx, store_id, attempt.id, answer, paid.intent_id if paid else None)
-    return answer
+        await placing.record_payments(tx, store_id, paid)
+    await placing.count_sales(tx, store_id, list(customers))
+    await placing.place(tx, store_id, customers)
+    receipts = await receipts_of_orders(tx, store_id, list(customers))
+    answers = {
+        sale.attempt.id: Answer(
+            AnswerKind.PLACED, more={"order": receipts[sale.order.id].data(rules.shop_url)}, attempt_id=sale.attempt.id
+        )
+        for sale in sales
+    }
+    intents = {sale.attempt.id: sale.paid.intent_id if sale.paid else None for sale in sales}
+    await attempts.finish_all(tx, store_id, [(of, answer, intents[of]) for of, answer in answers.items()])
+    return answers
 
 
 async def _declined(tx: Tx, store_id: StoreId, attempt: Attempt, order: CheckoutOrder, declined: Declined) -> Answer:

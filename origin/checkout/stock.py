@@ -1,7 +1,8 @@
 """Stock promised to a checkout: all lines or nothing, rows always in id order, never more than there is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.tenant import StoreId
 from origin.catalog.changes import stock_moved
@@ -54,48 +55,57 @@ _MOVE = """
 
 
 async def reserve(
-    tx: Tx, store_id: StoreId, order_id: int, wanted: Mapping[int, int], seconds: float
-) -> Shortage | None:
-    """Holds `wanted` (tracked item -> quantity) for an order. On a shortage the caller rolls back."""
-    pieces = await _take(tx, store_id, wanted)
-    if isinstance(pieces, Shortage):
-        return pieces
-    await _move(tx, store_id, pieces, to_available=-1, to_reserved=1)
-    await tx.execute(
-        """INSERT INTO reservation (store_id, order_id, inventory_item_id, location_id, quantity, expires_at)
-           SELECT %s, %s, item_id, location_id, quantity, now() + make_interval(secs => %s)
-           FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS piece (item_id, location_id, quantity)""",
-        [store_id, order_id, seconds, *_columns(pieces)],
-    )
-    return None
+    tx: Tx, store_id: StoreId, orders: Mapping[int, Mapping[int, int]], seconds: float
+) -> dict[int, Shortage]:
+    """Holds for each order what it wants (tracked item -> quantity): first come, first served, each all or nothing.
+    Returns what was short of the orders that got nothing."""
+    levels = await _lock_levels(tx, store_id, {item_id for wanted in orders.values() for item_id in wanted})
+    held: list[tuple[int, Piece]] = []
+    short: dict[int, Shortage] = {}
+    for order_id, wanted in orders.items():
+        pieces = levels.take(wanted)
+        if isinstance(pieces, Shortage):
+            short[order_id] = pieces
+        else:
+            held += [(order_id, piece) for piece in pieces]
+    if held:
+        await _move(tx, store_id, _merged([piece for _, piece in held]), to_available=-1, to_reserved=1)
+        await tx.execute(
+            """INSERT INTO reservation (store_id, order_id, inventory_item_id, location_id, quantity, expires_at)
+               SELECT %s, order_id, item_id, location_id, quantity, now() + make_interval(secs => %s)
+               FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+                   AS piece (order_id, item_id, location_id, quantity)""",
+            [store_id, seconds, [order_id for order_id, _ in held], *_columns([piece for _, piece in held])],
+        )
+    return short
 
 
-async def sell(tx: Tx, store_id: StoreId, order_id: int) -> None:
-    """What was held has been paid. Does nothing the second time."""
-    await _lock_products(tx, store_id, order_id)
-    pieces = await _turn(tx, store_id, order_id, "held", "sold")
+async def sell(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> None:
+    """What was held for these orders has been paid. Does nothing the second time."""
+    await _lock_products(tx, store_id, order_ids)
+    pieces = await _turn(tx, store_id, order_ids, "held", "sold")
     await _move(tx, store_id, pieces, to_available=0, to_reserved=-1)
     await stock_moved(tx, store_id, {piece.item_id for piece in pieces})
 
 
 async def release(tx: Tx, store_id: StoreId, order_id: int) -> None:
     """What was held can be bought by others. Does nothing the second time."""
-    await _lock_products(tx, store_id, order_id)
-    pieces = await _turn(tx, store_id, order_id, "held", "released")
+    await _lock_products(tx, store_id, [order_id])
+    pieces = await _turn(tx, store_id, [order_id], "held", "released")
     await _move(tx, store_id, pieces, to_available=1, to_reserved=-1)
     await stock_moved(tx, store_id, {piece.item_id for piece in pieces})
 
 
 async def sell_late(tx: Tx, store_id: StoreId, order_id: int) -> Shortage | None:
     """The money came after the stock had been released: sold if it is still there, all or nothing."""
-    await _lock_products(tx, store_id, order_id)
+    await _lock_products(tx, store_id, [order_id])
     cursor = await tx.execute(
         """SELECT inventory_item_id AS item_id, sum(quantity)::bigint AS quantity FROM reservation
            WHERE store_id = %s AND order_id = %s AND state = 'released' GROUP BY 1""",
         [store_id, order_id],
     )
     wanted = {row["item_id"]: row["quantity"] for row in await cursor.fetchall()}
-    pieces = await _take(tx, store_id, wanted)
+    pieces = (await _lock_levels(tx, store_id, wanted)).take(wanted)
     if isinstance(pieces, Shortage):
         return pieces
     await _move(tx, store_id, pieces, to_available=-1, to_reserved=0)
@@ -120,7 +130,7 @@ async def hold_longer(tx: Tx, store_id: StoreId, order_id: int, seconds: float) 
     )
 
 
-async def _lock_products(tx: Tx, store_id: StoreId, order_id: int) -> None:
+async def _lock_products(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> None:
     """Products before levels, as everybody who writes the catalog locks them.
 
     1. A merchant's change holds the product and wants its level; 2. a sale holds the level and wants the product, to
@@ -128,33 +138,55 @@ async def _lock_products(tx: Tx, store_id: StoreId, order_id: int) -> None:
     """
     await tx.execute(
         """SELECT id FROM product WHERE store_id = %(store_id)s AND id IN (
-               SELECT product_id FROM order_line WHERE store_id = %(store_id)s AND order_id = %(order_id)s)
+               SELECT product_id FROM order_line WHERE store_id = %(store_id)s AND order_id = ANY(%(order_ids)s))
            ORDER BY id FOR NO KEY UPDATE""",
-        {"store_id": store_id, "order_id": order_id},
+        {"store_id": store_id, "order_ids": list(order_ids)},
     )
 
 
-async def _take(tx: Tx, store_id: StoreId, wanted: Mapping[int, int]) -> list[Piece] | Shortage:
-    """Locks the levels of these items and says from where each can be taken."""
-    if not wanted:
-        return []
-    cursor = await tx.execute(_LEVELS, [store_id, sorted(wanted)])
-    rows = await cursor.fetchall()
-    pieces: list[Piece] = []
-    short: dict[int, int] = {}
-    for item_id, quantity in wanted.items():
-        levels = [row for row in rows if row["item_id"] == item_id]
-        left = quantity
-        for row in levels:
-            taken = min(left, max(row["available"], 0))
-            if taken:
-                pieces.append(Piece(item_id, row["location_id"], taken))
-                left -= taken
-        if left and levels and levels[0]["may_oversell"]:
-            pieces.append(Piece(item_id, levels[0]["location_id"], left))
-        elif left:
-            short[item_id] = quantity - left
-    return Shortage(short) if short else _merged(pieces)
+class _Levels:
+    """The locked levels of some items, as they are after what has been taken from them here."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._of_item: dict[int, list[dict[str, Any]]] = {}
+        for row in rows:
+            self._of_item.setdefault(row["item_id"], []).append(dict(row))
+
+    def take(self, wanted: Mapping[int, int]) -> list[Piece] | Shortage:
+        """From where each item is taken: all of it, or nothing at all."""
+        found = {item_id: self._pieces(item_id, quantity) for item_id, quantity in wanted.items()}
+        short = {item_id: self._left(item_id) for item_id, pieces in found.items() if pieces is None}
+        if short:
+            return Shortage(short)
+        taken = [piece for pieces in found.values() for piece in pieces or ()]
+        for piece in taken:
+            for level in self._of_item[piece.item_id]:
+                if level["location_id"] == piece.location_id:
+                    level["available"] -= piece.quantity
+        return taken
+
+    def _pieces(self, item_id: int, quantity: int) -> list[Piece] | None:
+        """From the locations in their order, whatever they have; what may be oversold, from the first beyond that."""
+        levels, left, sums = self._of_item.get(item_id, []), quantity, dict[int, int]()
+        for level in levels:
+            taken = min(left, max(level["available"], 0))
+            sums[level["location_id"]] = taken
+            left -= taken
+        if left and not (levels and levels[0]["may_oversell"]):
+            return None
+        if left:
+            sums[levels[0]["location_id"]] += left
+        return [Piece(item_id, location_id, taken) for location_id, taken in sums.items() if taken]
+
+    def _left(self, item_id: int) -> int:
+        return sum(max(level["available"], 0) for level in self._of_item.get(item_id, []))
+
+
+async def _lock_levels(tx: Tx, store_id: StoreId, item_ids: Collection[int]) -> _Levels:
+    if not item_ids:
+        return _Levels(())
+    cursor = await tx.execute(_LEVELS, [store_id, sorted(item_ids)])
+    return _Levels(await cursor.fetchall())
 
 
 def _merged(pieces: Sequence[Piece]) -> list[Piece]:
@@ -165,21 +197,21 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
     return [Piece(item_id, location_id, quantity) for (item_id, location_id), quantity in sums.items()]
 
 
-async def _turn(tx: Tx, store_id: StoreId, order_id: int, old: str, new: str) -> list[Piece]:
+async def _turn(tx: Tx, store_id: StoreId, order_ids: Sequence[int], old: str, new: str) -> list[Piece]:
     cursor = await tx.execute(
-        """UPDATE reservation SET state = %s WHERE store_id = %s AND order_id = %s AND state = %s
+        """UPDATE reservation SET state = %s WHERE store_id = %s AND order_id = ANY(%s) AND state = %s
            RETURNING inventory_item_id, location_id, quantity""",
-        [new, store_id, order_id, old],
+        [new, store_id, list(order_ids), old],
     )
     rows = await cursor.fetchall()
-    return [Piece(row["inventory_item_id"], row["location_id"], row["quantity"]) for row in rows]
+    return _merged([Piece(row["inventory_item_id"], row["location_id"], row["quantity"]) for row in rows])
 
 
 async def _move(tx: Tx, store_id: StoreId, pieces: Sequence[Piece], *, to_available: int, to_reserved: int) -> None:
     if not pieces:
         return
     items, locations, quantities = _columns(pieces)
-    await tx.execute(
+    cursor = await tx.execute(
         _MOVE,
         {
             "store_id": store_id,
@@ -190,6 +222,8 @@ async def _move(tx: Tx, store_id: StoreId, pieces: Sequence[Piece], *, to_availa
             "to_reserved": to_reserved,
         },
     )
+    if to_available < 0 and cursor.rowcount != len(pieces):  # given back may be what was deleted meanwhile
+        raise RuntimeError(f"stock was to be taken at {len(pieces)} levels, and was at {cursor.rowcount}")
 
 
 def _columns(pieces: Sequence[Piece]) -> tuple[list[int], list[int], list[int]]:

@@ -1,7 +1,7 @@
 """Writing orders: pending with a checkout's reservation, placed with a number once it is paid."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,13 @@ from psycopg.types.json import Jsonb
 from contracts.events import Topic
 from contracts.tenant import StoreId
 from invalidation import outbox
-from origin.cart.pricing import PricedCart
+from origin.cart.pricing import PricedCart, PricedLine
 from origin.db import Tx
 from origin.errors import NotFound
 from origin.payments import Declined, Succeeded
 
 FIRST_NUMBER = 1001
+_PLACED = (Topic.ORDER_CREATED, Topic.ORDER_PAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,87 +44,113 @@ class CheckoutOrder:
     is_late: bool
 
 
-async def insert_pending(tx: Tx, store_id: StoreId, new: NewOrder) -> int | None:
-    """None when this filling of the cart is an order already, pending or placed: nothing was written.
+async def insert_pending(tx: Tx, store_id: StoreId, news: Sequence[NewOrder]) -> list[int | None]:
+    """The orders' ids. None when this filling of the cart is an order already, pending or placed: that was not written.
 
     1. A and B submit one cart; 2. A inserts its order; 3. B's insert waits for A's transaction, and then finds A's row.
+    In the order of carts, so that two who insert the same ones cannot wait for each other.
     """
-    cart = new.cart
+    tokens = [secrets.token_urlsafe(24) for _ in news]
     cursor = await tx.execute(
         """INSERT INTO sales_order (store_id, token, email, phone, currency, subtotal_minor, shipping_minor,
                total_minor, total_grams, note, note_attributes, shipping_address, billing_address,
                shipping_title, cart_token, cart_generation)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+           SELECT %s, token, email, phone, currency, subtotal_minor, shipping_minor, subtotal_minor + shipping_minor,
+               total_grams, note, note_attributes, address, address, shipping_title, cart_token, cart_generation
+           FROM jsonb_to_recordset(%s) AS new (token text, email text, phone text, currency text, subtotal_minor bigint,
+               shipping_minor bigint, total_grams bigint, note text, note_attributes jsonb, address jsonb,
+               shipping_title text, cart_token text, cart_generation text)
+           ORDER BY cart_token, cart_generation
            ON CONFLICT (store_id, cart_token, cart_generation) WHERE state IN ('pending', 'placed') DO NOTHING
-           RETURNING id""",
-        [
-            store_id,
-            secrets.token_urlsafe(24),
-            new.email,
-            (new.address or {}).get("phone") or None,
-            cart.currency,
-            cart.total_minor,
-            new.shipping_minor,
-            cart.total_minor + new.shipping_minor,
-            cart.total_grams,
-            new.note or cart.cart.note,
-            Jsonb(dict(cart.cart.attributes)),
-            Jsonb(new.address) if new.address else None,
-            Jsonb(new.address) if new.address else None,
-            new.shipping_title,
-            cart.cart.token,
-            cart.cart.generation or None,
-        ],
+           RETURNING id, token""",
+        [store_id, Jsonb([_order_row(token, new) for token, new in zip(tokens, news, strict=True)])],
     )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    await _insert_lines(tx, store_id, row["id"], cart)
-    return int(row["id"])
+    found = {row["token"]: int(row["id"]) for row in await cursor.fetchall()}
+    return [found.get(token) for token in tokens]
 
 
-async def _insert_lines(tx: Tx, store_id: StoreId, order_id: int, cart: PricedCart) -> None:
-    rows = [
-        [
-            store_id,
-            order_id,
-            position,
-            priced.offer.variant_id,
-            priced.offer.product_id,
-            priced.offer.inventory_item_id,
-            priced.offer.title,
-            priced.offer.variant_title,
-            priced.offer.sku,
-            priced.offer.vendor,
-            priced.line.quantity,
-            priced.offer.price_minor,
-            priced.offer.grams,
-            priced.offer.taxable,
-            priced.offer.requires_shipping,
-            Jsonb(dict(priced.line.properties)),
-        ]
+def _order_row(token: str, new: NewOrder) -> dict[str, Any]:
+    cart = new.cart
+    return {
+        "token": token,
+        "email": new.email,
+        "phone": (new.address or {}).get("phone") or None,
+        "currency": cart.currency,
+        "subtotal_minor": cart.total_minor,
+        "shipping_minor": new.shipping_minor,
+        "total_grams": cart.total_grams,
+        "note": new.note or cart.cart.note,
+        "note_attributes": dict(cart.cart.attributes),
+        "address": dict(new.address) if new.address else None,
+        "shipping_title": new.shipping_title,
+        "cart_token": cart.cart.token,
+        "cart_generation": cart.cart.generation or None,
+    }
+
+
+async def insert_lines(tx: Tx, store_id: StoreId, carts: Mapping[int, PricedCart]) -> None:
+    """Of each order, what its cart has."""
+    lines = [
+        _line_row(order_id, position, priced)
+        for order_id, cart in carts.items()
         for position, priced in enumerate(cart.lines, 1)
     ]
-    await tx.cursor().executemany(
+    await tx.execute(
         """INSERT INTO order_line (store_id, order_id, position, variant_id, product_id, inventory_item_id, title,
                variant_title, sku, vendor, quantity, price_minor, grams, is_taxable, requires_shipping, properties)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-        rows,
+           SELECT %s, line.* FROM jsonb_to_recordset(%s) AS line (order_id bigint, position integer, variant_id bigint,
+               product_id bigint, inventory_item_id bigint, title text, variant_title text, sku text, vendor text,
+               quantity bigint, price_minor bigint, grams bigint, is_taxable boolean, requires_shipping boolean,
+               properties jsonb)""",
+        [store_id, Jsonb(lines)],
     )
+
+
+def _line_row(order_id: int, position: int, priced: PricedLine) -> dict[str, Any]:
+    offer, line = priced.offer, priced.line
+    return {
+        "order_id": order_id,
+        "position": position,
+        "variant_id": offer.variant_id,
+        "product_id": offer.product_id,
+        "inventory_item_id": offer.inventory_item_id,
+        "title": offer.title,
+        "variant_title": offer.variant_title,
+        "sku": offer.sku,
+        "vendor": offer.vendor,
+        "quantity": line.quantity,
+        "price_minor": offer.price_minor,
+        "grams": offer.grams,
+        "is_taxable": offer.taxable,
+        "requires_shipping": offer.requires_shipping,
+        "properties": dict(line.properties),
+    }
+
+
+async def withdraw(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> None:
+    """Orders of this very transaction, before they have lines: there was not enough for them."""
+    await tx.execute("DELETE FROM sales_order WHERE store_id = %s AND id = ANY(%s)", [store_id, list(order_ids)])
 
 
 async def checkout_order(tx: Tx, store_id: StoreId, order_id: int, held_seconds: float) -> CheckoutOrder:
     """Raises NotFound."""
+    found = await checkout_orders(tx, store_id, [order_id], held_seconds)
+    if not found:
+        raise NotFound("order")
+    return found[order_id]
+
+
+async def checkout_orders(
+    tx: Tx, store_id: StoreId, order_ids: Sequence[int], held_seconds: float
+) -> dict[int, CheckoutOrder]:
+    """Those there are, by id."""
     cursor = await tx.execute(
         """SELECT id, state, token, email, total_minor, currency, shipping_address,
                   created_at + make_interval(secs => %s) < now() AS is_late
-           FROM sales_order WHERE store_id = %s AND id = %s""",
-        [held_seconds, store_id, order_id],
+           FROM sales_order WHERE store_id = %s AND id = ANY(%s)""",
+        [held_seconds, store_id, list(order_ids)],
     )
-    row = await cursor.fetchone()
-    if row is None:
-        raise NotFound("order")
-    return CheckoutOrder(**row)
+    return {row["id"]: CheckoutOrder(**row) for row in await cursor.fetchall()}
 
 
 async def set_state(tx: Tx, store_id: StoreId, order_id: int, state: str) -> None:
@@ -147,25 +174,37 @@ async def record_payment(
     tx: Tx, store_id: StoreId, order: CheckoutOrder, attempt_id: int, outcome: Succeeded | Declined
 ) -> None:
     """A sale or its failure. The same intent pays once, whoever reports it."""
-    is_paid = isinstance(outcome, Succeeded)
+    await record_payments(tx, store_id, [(order, attempt_id, outcome)])
+
+
+async def record_payments(
+    tx: Tx, store_id: StoreId, payments: Sequence[tuple[CheckoutOrder, int, Succeeded | Declined]]
+) -> None:
+    """The same of several: order, attempt, outcome."""
     await tx.execute(
         """INSERT INTO payment (store_id, order_id, attempt_id, kind, status, payment_intent, provider_id, amount_minor,
                currency, message, error_code, card)
-           VALUES (%s, %s, %s, 'sale', %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING""",
-        [
-            store_id,
-            order.id,
-            attempt_id,
-            "success" if is_paid else "failure",
-            outcome.intent_id,
-            outcome.charge_id if isinstance(outcome, Succeeded) else None,
-            order.total_minor,
-            order.currency,
-            None if isinstance(outcome, Succeeded) else outcome.message,
-            None if isinstance(outcome, Succeeded) else outcome.code,
-            Jsonb(dict(outcome.card)) if isinstance(outcome, Succeeded) and outcome.card else None,
-        ],
+           SELECT %s, order_id, attempt_id, 'sale', status, payment_intent, provider_id, amount_minor, currency,
+               message, error_code, card
+           FROM jsonb_to_recordset(%s) AS paid (order_id bigint, attempt_id bigint, status text, payment_intent text,
+               provider_id text, amount_minor bigint, currency text, message text, error_code text, card jsonb)
+           ON CONFLICT DO NOTHING""",
+        [store_id, Jsonb([_payment_row(*payment) for payment in payments])],
     )
+
+
+def _payment_row(order: CheckoutOrder, attempt_id: int, outcome: Succeeded | Declined) -> dict[str, Any]:
+    row = {
+        "order_id": order.id,
+        "attempt_id": attempt_id,
+        "payment_intent": outcome.intent_id,
+        "amount_minor": order.total_minor,
+        "currency": order.currency,
+    }
+    if isinstance(outcome, Declined):
+        return row | {"status": "failure", "message": outcome.message, "error_code": outcome.code}
+    card = dict(outcome.card) if outcome.card else None
+    return row | {"status": "success", "provider_id": outcome.charge_id, "card": card}
 
 
 async def record_refund(tx: Tx, store_id: StoreId, order: CheckoutOrder, attempt_id: int, intent_id: str) -> None:
@@ -176,61 +215,63 @@ async def record_refund(tx: Tx, store_id: StoreId, order: CheckoutOrder, attempt
     )
 
 
-async def upsert_customer(tx: Tx, store_id: StoreId, order: CheckoutOrder) -> int:
-    """The buyer by e-mail address; a newer address replaces the older one."""
-    address = dict(order.shipping_address) if order.shipping_address else None
+async def upsert_customers(tx: Tx, store_id: StoreId, orders: Sequence[CheckoutOrder]) -> dict[int, int]:
+    """The buyer of each order, by e-mail address; a newer address replaces the older one."""
+    buyers = {order.email.lower(): dict(order.shipping_address or {}) for order in orders}
     cursor = await tx.execute(
         """INSERT INTO customer AS known (store_id, email, first_name, last_name, default_address)
-           VALUES (%s, %s, %s, %s, %s)
+           SELECT %s, email, first_name, last_name, address
+           FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[]) AS buyer (email, first_name, last_name, address)
+           ORDER BY email
            ON CONFLICT (store_id, email) DO UPDATE
            SET first_name = coalesce(nullif(excluded.first_name, ''), known.first_name),
                last_name = coalesce(nullif(excluded.last_name, ''), known.last_name),
                default_address = coalesce(excluded.default_address, known.default_address), updated_at = now()
-           RETURNING id""",
+           RETURNING id, email""",
         [
             store_id,
-            order.email.lower(),
-            (address or {}).get("first_name", ""),
-            (address or {}).get("last_name", ""),
-            Jsonb(address) if address else None,
+            list(buyers),
+            [address.get("first_name", "") for address in buyers.values()],
+            [address.get("last_name", "") for address in buyers.values()],
+            [Jsonb(address) if address else None for address in buyers.values()],
         ],
     )
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row["id"])
+    found = {row["email"]: int(row["id"]) for row in await cursor.fetchall()}
+    return {order.id: found[order.email.lower()] for order in orders}
 
 
-async def count_sales(tx: Tx, store_id: StoreId, order_id: int) -> None:
-    """For "best-selling"; products in id order, as everybody locks them."""
+async def count_sales(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> None:
+    """For "best-selling". Whoever sells has locked the products (stock.sell)."""
     await tx.execute(
         """WITH sold AS (
                SELECT product_id, sum(quantity)::bigint AS units FROM order_line
-               WHERE store_id = %(store_id)s AND order_id = %(order_id)s AND product_id IS NOT NULL GROUP BY 1
+               WHERE store_id = %(store_id)s AND order_id = ANY(%(order_ids)s) AND product_id IS NOT NULL GROUP BY 1
            ), locked AS (
                SELECT product.id, sold.units FROM product JOIN sold ON sold.product_id = product.id
                WHERE product.store_id = %(store_id)s ORDER BY product.id FOR NO KEY UPDATE OF product
            )
            UPDATE product SET units_sold = units_sold + locked.units FROM locked
            WHERE product.store_id = %(store_id)s AND product.id = locked.id""",
-        {"store_id": store_id, "order_id": order_id},
+        {"store_id": store_id, "order_ids": list(order_ids)},
     )
 
 
-async def place(tx: Tx, store_id: StoreId, order: CheckoutOrder, customer_id: int) -> int:
-    """Gives the order its number. The counter is the shop's hottest row: commit soon after this."""
-    await outbox.add_event(tx, store_id, Topic.ORDER_CREATED, {"order_id": order.id})
-    await outbox.add_event(tx, store_id, Topic.ORDER_PAID, {"order_id": order.id})
+async def place(tx: Tx, store_id: StoreId, customers: Mapping[int, int]) -> None:
+    """Gives the orders (order -> customer) their numbers. The counter is the shop's hottest row: commit soon after."""
+    order_ids = list(customers)
+    events = [(topic, {"order_id": order_id}) for order_id in order_ids for topic in _PLACED]
+    await outbox.add_events(tx, store_id, events)
     cursor = await tx.execute(
-        """INSERT INTO counter (store_id, name, value) VALUES (%s, 'order_number', %s)
-           ON CONFLICT (store_id, name) DO UPDATE SET value = counter.value + 1 RETURNING value""",
-        [store_id, FIRST_NUMBER],
+        """INSERT INTO counter (store_id, name, value) VALUES (%(store_id)s, 'order_number', %(first)s + %(count)s - 1)
+           ON CONFLICT (store_id, name) DO UPDATE SET value = counter.value + %(count)s RETURNING value""",
+        {"store_id": store_id, "first": FIRST_NUMBER, "count": len(order_ids)},
     )
     row = await cursor.fetchone()
     assert row is not None
     await tx.execute(
-        """UPDATE sales_order SET state = 'placed', number = %s, customer_id = %s, financial_status = 'paid',
-               processed_at = now(), updated_at = now()
-           WHERE store_id = %s AND id = %s""",
-        [row["value"], customer_id, store_id, order.id],
+        """UPDATE sales_order SET state = 'placed', number = placed.number, customer_id = placed.customer_id,
+               financial_status = 'paid', processed_at = now(), updated_at = now()
+           FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS placed (order_id, number, customer_id)
+           WHERE sales_order.store_id = %s AND sales_order.id = placed.order_id""",
+        [order_ids, list(range(row["value"] - len(order_ids) + 1, row["value"] + 1)), [*customers.values()], store_id],
     )
-    return int(row["value"])

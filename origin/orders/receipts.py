@@ -1,5 +1,6 @@
 """A placed order as its buyer sees it: on the confirmation page, in the e-mail, in the answer to a submission."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,39 +74,55 @@ _RECEIPT = """
            total_minor, shipping_title, shipping_address, financial_status, note, sales_order.created_at,
            (SELECT card FROM payment WHERE payment.store_id = sales_order.store_id AND payment.order_id = sales_order.id
              AND kind = 'sale' AND payment.status = 'success' LIMIT 1) AS card
-    FROM sales_order WHERE store_id = %s AND {by} = %s AND state = 'placed'
+    FROM sales_order WHERE store_id = %s AND {by} = ANY(%s) AND state = 'placed'
+"""
+
+
+_LINES = """
+    SELECT order_id, variant_id, product_id, title, variant_title, sku, quantity, price_minor,
+           quantity * price_minor AS line_minor, properties,
+           (SELECT src FROM product_image
+             WHERE product_image.store_id = order_line.store_id AND product_image.product_id = order_line.product_id
+             ORDER BY id IS DISTINCT FROM (
+                 SELECT image_id FROM variant
+                 WHERE variant.store_id = order_line.store_id AND variant.id = order_line.variant_id), position, id
+             LIMIT 1) AS image_url
+    FROM order_line WHERE store_id = %s AND order_id = ANY(%s) ORDER BY order_id, position
 """
 
 
 async def receipt_of_order(tx: Tx, store_id: StoreId, order_id: int) -> Receipt:
     """Raises NotFound for what is no placed order of this store."""
-    return await _receipt(tx, store_id, "id", order_id)
+    return _only(await receipts_of_orders(tx, store_id, [order_id]))
 
 
 async def receipt_of_token(tx: Tx, store_id: StoreId, token: str) -> Receipt:
     """By the address only its buyer knows. Raises NotFound."""
     if not is_storable(token) or len(token) > MAX_TOKEN:
         raise NotFound("order")
-    return await _receipt(tx, store_id, "token", token)
+    return _only(await _receipts(tx, store_id, "token", [token]))
 
 
-async def _receipt(tx: Tx, store_id: StoreId, by: str, value: int | str) -> Receipt:
-    row = await (await tx.execute(_RECEIPT.format(by=by).encode(), [store_id, value])).fetchone()
-    if row is None:
-        raise NotFound("order")
-    cursor = await tx.execute(
-        """SELECT variant_id, product_id, title, variant_title, sku, quantity, price_minor,
-                  quantity * price_minor AS line_minor, properties,
-                  (SELECT src FROM product_image
-                    WHERE product_image.store_id = order_line.store_id
-                      AND product_image.product_id = order_line.product_id
-                    ORDER BY id IS DISTINCT FROM (
-                        SELECT image_id FROM variant
-                        WHERE variant.store_id = order_line.store_id AND variant.id = order_line.variant_id),
-                        position, id
-                    LIMIT 1) AS image_url
-           FROM order_line WHERE store_id = %s AND order_id = %s ORDER BY position""",
-        [store_id, row["id"]],
-    )
-    created_at = row.pop("created_at").isoformat(timespec="seconds")
-    return Receipt(**row, created_at=created_at, lines=[dict(line) for line in await cursor.fetchall()])
+async def receipts_of_orders(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> dict[int, Receipt]:
+    """By order; what is no placed order of this store is not among them."""
+    return await _receipts(tx, store_id, "id", order_ids)
+
+
+def _only(found: Mapping[int, Receipt]) -> Receipt:
+    for receipt in found.values():
+        return receipt
+    raise NotFound("order")
+
+
+async def _receipts(tx: Tx, store_id: StoreId, by: str, values: Sequence[int] | Sequence[str]) -> dict[int, Receipt]:
+    cursor = await tx.execute(_RECEIPT.format(by=by).encode(), [store_id, list(values)])
+    rows = await cursor.fetchall()
+    lines: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
+    cursor = await tx.execute(_LINES, [store_id, list(lines)])
+    for line in await cursor.fetchall():
+        lines[line.pop("order_id")].append(line)
+    return {row["id"]: _receipt(row, lines[row["id"]]) for row in rows}
+
+
+def _receipt(row: dict[str, Any], lines: list[dict[str, Any]]) -> Receipt:
+    return Receipt(**row | {"created_at": row["created_at"].isoformat(timespec="seconds"), "lines": lines})

@@ -21,7 +21,7 @@ async def cart_desk(origin: Origin) -> Shopping:
 
 
 async def checkout_desk(origin: Origin) -> Checkouts:
-    return Checkouts(origin.db, Carts(origin.state), origin.payments, origin.settings)
+    return origin.checkouts
 
 
 CartDesk = Annotated[Shopping, Depends(cart_desk)]
