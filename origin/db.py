@@ -119,7 +119,12 @@ class Database:
     async def read_row(self, store_id: StoreId, statement: bytes, values: Mapping[str, Any]) -> DictRow | None:
         """The only row of one reading statement, in a transaction that sees one tenant: all in one round trip."""
         async with _connection(self._app) as connection:
-            return await connection.read_row(_tenant_is(store_id), Statement.of(statement), values)
+            return await connection.one_row(b"BEGIN READ ONLY", _tenant_is(store_id), Statement.of(statement), values)
+
+    async def write_row(self, store_id: StoreId, statement: bytes, values: Mapping[str, Any]) -> DictRow | None:
+        """The same of a statement that writes; None if it returns no row. Committed when this returns."""
+        async with _connection(self._app) as connection:
+            return await connection.one_row(b"BEGIN", _tenant_is(store_id), Statement.of(statement), values)
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Tx]:

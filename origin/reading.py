@@ -1,4 +1,4 @@
-"""One reading statement in a transaction of its own, sent in one packet and answered in one.
+"""One statement in a transaction of its own, sent in one packet and answered in one.
 
 psycopg's pipeline sends and waits once for every statement, so four times for a transaction with a tenant. Each is a
 system call here and a wake-up of the server there; together they were half of what a page cost the origin.
@@ -43,22 +43,29 @@ class Statement:
 
 
 class ReadingConnection(BoundedConnection[DictRow]):
-    """Prepares what it reads on the server: planning such a statement takes several times as long as running it."""
+    """Prepares these statements on the server: planning one takes several times as long as running it."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._statements: dict[bytes, bytes] = {}  # statement -> its name, oldest first
         self._made = 0
 
-    async def read_row(self, tenant: bytes, statement: Statement, values: Mapping[str, Any]) -> DictRow | None:
+    async def one_row(
+        self, begin: bytes, tenant: bytes, statement: Statement, values: Mapping[str, Any]
+    ) -> DictRow | None:
         """The first row of `statement`, run after `tenant`, which says whose rows are seen. The server infers the
         values' types from where they stand. A failure leaves the transaction open, as any other statement's does."""
         texts = [self._text(values[name]) for name in statement.names]
         if len(self._statements) >= MOST_PREPARED and statement.sql not in self._statements:
             oldest = next(iter(self._statements))
             await self.execute(b"DEALLOCATE " + self._statements.pop(oldest), prepare=False)
-        async with self.lock:
-            result = await self.wait(self._transaction(tenant, statement.sql, texts))
+        try:
+            result = await self._run(begin, tenant, statement.sql, texts)
+        except psycopg.errors.InvalidSqlStatementName:
+            # After a rollback psycopg has the server forget every prepared statement, ours too. Nothing has run yet.
+            self._statements.clear()
+            await self.execute(b"ROLLBACK", prepare=False)
+            result = await self._run(begin, tenant, statement.sql, texts)
         if not result.ntuples:
             return None
         loading = Transformer(self)
@@ -66,17 +73,23 @@ class ReadingConnection(BoundedConnection[DictRow]):
         names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
         return dict(zip(names, loading.load_row(0, tuple) or (), strict=True))
 
-    def _text(self, value: Any) -> Buffer:
+    async def _run(self, begin: bytes, tenant: bytes, sql: bytes, values: list[Buffer | None]) -> PGresult:
+        async with self.lock:
+            return await self.wait(self._transaction(begin, tenant, sql, values))
+
+    def _text(self, value: Any) -> Buffer | None:
         """As the server reads it, of whatever type it takes it for."""
+        if value is None:
+            return None
         if isinstance(value, str | int) and not isinstance(value, bool):
             return str(value).encode()
         return Transformer(self).get_dumper(value, PyFormat.TEXT).dump(value) or b""
 
-    def _transaction(self, tenant: bytes, sql: bytes, values: list[Buffer]) -> PQGen[PGresult]:
+    def _transaction(self, begin: bytes, tenant: bytes, sql: bytes, values: list[Buffer | None]) -> PQGen[PGresult]:
         server, known = self.pgconn, self._statements.pop(sql, None)
         name = known or self._new_name()
         server.enter_pipeline_mode()
-        server.send_query_params(b"BEGIN READ ONLY", None)
+        server.send_query_params(begin, None)
         server.send_query_params(tenant, None)
         if known is None:
             server.send_prepare(name, sql)
@@ -94,7 +107,7 @@ class ReadingConnection(BoundedConnection[DictRow]):
 
     def _new_name(self) -> bytes:
         self._made += 1
-        return b"read_%d" % self._made
+        return b"one_row_%d" % self._made
 
 
 def _answers(server: PGconn) -> PQGen[list[PGresult]]:

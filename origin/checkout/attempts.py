@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from contracts.tenant import StoreId
 from origin.checkout.answers import Answer
 from origin.checkout.submission import Submission
-from origin.db import Tx
+from origin.db import Database, Tx
 from origin.errors import NotFound
 
 # Longer than a provider's time-out, so that a lease seldom ends under a working process. If it does, the provider's
@@ -41,27 +41,46 @@ class Attempt:
 _COLUMNS = """id, recovery_point, order_id, payment_method, intent_id, cart_token, cart_generation, fingerprint,
     coalesce(locked_until > now(), false) AS is_leased, created_at, response_body"""
 
-
-async def claim(tx: Tx, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:
-    """The attempt of this key, and whether the caller is the one to work on it now."""
-    cursor = await tx.execute(
-        f"""INSERT INTO checkout_attempt
-                (store_id, idempotency_key, fingerprint, cart_token, payment_method, locked_until)
-            VALUES (%s, %s, %s, %s, %s, now() + make_interval(secs => %s))
-            ON CONFLICT (store_id, idempotency_key) DO NOTHING RETURNING {_COLUMNS}""".encode(),
-        [store_id, key, wanted.fingerprint(), wanted.cart_token, wanted.payment_method, LEASE_SECONDS],
+# Claimed and looked after in one round trip: by a new key there is nothing else to do.
+_CLAIM = f"""
+    WITH claimed AS (
+        INSERT INTO checkout_attempt (store_id, idempotency_key, fingerprint, cart_token, payment_method, locked_until)
+        VALUES (%(store)s, %(key)s, %(fingerprint)s, %(cart)s, %(payment)s, now() + make_interval(secs => %(seconds)s))
+        ON CONFLICT (store_id, idempotency_key) DO NOTHING RETURNING store_id, {_COLUMNS}
+    ), woken AS (
+        INSERT INTO deadline (store_id, kind, subject_id, due_at)
+        SELECT store_id, 'checkout', id, now() + make_interval(secs => %(seconds)s) FROM claimed
     )
-    row = await cursor.fetchone()
+    SELECT * FROM claimed
+""".encode()
+
+
+async def claim(db: Database, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:
+    """The attempt of this key, and whether the caller is the one to work on it now. Raises NotFound for a key that was
+    released at this very moment: the client asks again."""
+    values = {
+        "store": store_id,
+        "key": key,
+        "fingerprint": wanted.fingerprint(),
+        "cart": wanted.cart_token,
+        "payment": wanted.payment_method,
+        "seconds": LEASE_SECONDS,
+    }
+    row = await db.write_row(store_id, _CLAIM, values)
     if row is not None:
-        await wake(tx, store_id, row["id"], LEASE_SECONDS)
         return _attempt(row), True
+    async with db.tenant(store_id) as tx:
+        return await _claim_again(tx, store_id, key, wanted)
+
+
+async def _claim_again(tx: Tx, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:
     cursor = await tx.execute(
         f"SELECT {_COLUMNS} FROM checkout_attempt WHERE store_id = %s AND idempotency_key = %s FOR UPDATE".encode(),
         [store_id, key],
     )
     row = await cursor.fetchone()
     if row is None:
-        raise NotFound("attempt")  # released between the two statements; the client asks again
+        raise NotFound("attempt")
     found = _attempt(row)
     is_ours = not found.is_leased and found.recovery_point in ("started", "reserved")
     if is_ours and found.fingerprint == wanted.fingerprint():

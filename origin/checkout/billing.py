@@ -1,58 +1,74 @@
 """What an attempt asks of the payment provider: the order's amount, to whom it goes, under which key."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from contracts.tenant import StoreId
-from origin.checkout.attempts import Attempt
-from origin.db import Tx
+from origin.db import Database, Tx
 from origin.errors import NotFound
-from origin.orders.placing import CheckoutOrder
 from origin.payments import Charge
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """Of one shop: where it is, and where its money goes."""
+class Due:
+    """What an attempt's order comes to, in our own rows; `destination` is where the shop's money goes."""
 
     url: str
-    name: str
+    shop_name: str
     destination: str | None
+    payment_method: str
+    state: str
+    token: str
+    total_minor: int
+    currency: str
+    shipping_address: Mapping[str, str] | None
 
 
-async def read_terms(tx: Tx, store_id: StoreId, url_of: Callable[[str], str]) -> Terms:
-    """`url_of` makes a host's address. Raises NotFound."""
-    cursor = await tx.execute(
-        """SELECT store.name, host.name AS host, shop.stripe_account_id
-           FROM shop JOIN store ON store.id = shop.store_id
-           JOIN host ON host.store_id = shop.store_id AND host.is_primary
-           WHERE shop.store_id = %s""",
-        [store_id],
-    )
+_DUE = b"""
+    SELECT host.name AS host, store.name AS shop_name, shop.stripe_account_id AS destination,
+           coalesce(attempt.payment_method, '') AS payment_method, sales_order.state, sales_order.token,
+           sales_order.total_minor, sales_order.currency, sales_order.shipping_address
+    FROM checkout_attempt AS attempt
+    JOIN sales_order ON sales_order.store_id = attempt.store_id AND sales_order.id = attempt.order_id
+    JOIN shop ON shop.store_id = attempt.store_id
+    JOIN store ON store.id = shop.store_id
+    JOIN host ON host.store_id = shop.store_id AND host.is_primary
+    WHERE attempt.store_id = %(store)s AND attempt.id = %(attempt)s
+"""
+
+
+async def read_due(db: Database, store_id: StoreId, attempt_id: int, url_of: Callable[[str], str]) -> Due:
+    """`url_of` makes a host's address. Raises NotFound for an attempt without an order."""
+    row = await db.read_row(store_id, _DUE, {"store": store_id, "attempt": attempt_id})
+    if row is None:
+        raise NotFound("attempt")
+    return Due(url_of(row.pop("host")), **row)
+
+
+async def read_shop_url(tx: Tx, store_id: StoreId, url_of: Callable[[str], str]) -> str:
+    """Raises NotFound."""
+    cursor = await tx.execute("SELECT name FROM host WHERE store_id = %s AND is_primary", [store_id])
     row = await cursor.fetchone()
     if row is None:
         raise NotFound("store")
-    return Terms(url_of(row["host"]), row["name"], row["stripe_account_id"])
+    return url_of(row["name"])
 
 
-def charge_for(
-    terms: Terms, store_id: StoreId, attempt: Attempt, order: CheckoutOrder, return_path: str, fee_basis_points: int
-) -> Charge:
+def charge_for(due: Due, store_id: StoreId, attempt_id: int, return_path: str, fee_basis_points: int) -> Charge:
     """The same for whoever asks, at any time: the provider refuses a key that comes with something else."""
-    key = payment_key(store_id, attempt.id, order.token)
-    address = order.shipping_address
+    key = payment_key(store_id, attempt_id, due.token)
     return Charge(
         key=key,
-        amount_minor=order.total_minor,
-        currency=order.currency,
-        payment_method=attempt.payment_method,
-        return_url=terms.url + return_path,
-        description=f"Order at {terms.name}",
-        metadata={"stoa_store_id": str(store_id), "stoa_attempt_id": str(attempt.id), "stoa_attempt": key},
-        shipping=_provider_address(dict(address)) if address else None,
-        destination=terms.destination,
-        fee_minor=order.total_minor * fee_basis_points // 10_000 if terms.destination else 0,
+        amount_minor=due.total_minor,
+        currency=due.currency,
+        payment_method=due.payment_method,
+        return_url=due.url + return_path,
+        description=f"Order at {due.shop_name}",
+        metadata={"stoa_store_id": str(store_id), "stoa_attempt_id": str(attempt_id), "stoa_attempt": key},
+        shipping=_provider_address(due.shipping_address) if due.shipping_address else None,
+        destination=due.destination,
+        fee_minor=due.total_minor * fee_basis_points // 10_000 if due.destination else 0,
     )
 
 
@@ -61,7 +77,7 @@ def payment_key(store_id: StoreId, attempt_id: int, order_token: str) -> str:
     return f"stoa-{store_id}-{attempt_id}-{hashlib.sha256(order_token.encode()).hexdigest()[:20]}"
 
 
-def _provider_address(address: dict[str, str]) -> dict[str, object]:
+def _provider_address(address: Mapping[str, str]) -> dict[str, object]:
     fields = {
         "line1": address.get("address1"),
         "line2": address.get("address2"),

@@ -18,7 +18,7 @@ from origin.carts import Cart, Carts, line_key
 from origin.checkout import attempts, settling
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer, AnswerKind, processing
 from origin.checkout.attempts import Attempt
-from origin.checkout.billing import charge_for, read_terms
+from origin.checkout.billing import charge_for, read_due, read_shop_url
 from origin.checkout.group_commit import GroupCommit, in_transaction
 from origin.checkout.reserving import CartTaken, Refused, Wish, reserve
 from origin.checkout.settling import NotPlain, Paid, Rules
@@ -29,6 +29,15 @@ from origin.orders import placing
 from origin.payments import Charge, Outcome, Payments, Succeeded, Unknown
 
 log = structlog.get_logger()
+
+
+_ORDERED = b"""
+    SELECT cart_token, cart_generation, (
+        SELECT json_agg(json_build_object('variant_id', variant_id, 'quantity', quantity, 'properties', properties))
+        FROM order_line
+        WHERE order_line.store_id = attempt.store_id AND order_line.order_id = attempt.order_id) AS lines
+    FROM checkout_attempt AS attempt WHERE attempt.store_id = %(store)s AND attempt.id = %(attempt)s
+"""
 
 
 class CheckoutSettings(Protocol):
@@ -45,7 +54,6 @@ class CheckoutSettings(Protocol):
 class _Bill:
     """Of one attempt: what is to be paid (None: nothing), and whether its stock may still be held for it."""
 
-    rules: Rules
     charge: Charge | None
     is_open: bool
 
@@ -63,8 +71,7 @@ class Checkouts:
     async def submit(self, store_id: StoreId, key: str, wanted: Submission) -> Answer:
         """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
         try:
-            async with self._db.tenant(store_id) as tx:
-                attempt, is_ours = await attempts.claim(tx, store_id, key, wanted)
+            attempt, is_ours = await attempts.claim(self._db, store_id, key, wanted)
         except NotFound:
             return IN_PROGRESS  # the same key was released at this very moment
         if attempt.fingerprint != wanted.fingerprint():
@@ -114,8 +121,7 @@ class Checkouts:
         return await reserve(tx, store_id, wishes, self._settings.reservation_seconds)
 
     async def _sell_all(self, tx: Tx, store_id: StoreId, paid: Sequence[Paid]) -> Sequence[Answer | Exception]:
-        terms = await read_terms(tx, store_id, self._settings.storefront_url)
-        return await settling.settle_paid(tx, store_id, paid, self._rules_at(terms.url))
+        return await settling.settle_paid(tx, store_id, paid, await self._rules_in(tx, store_id))
 
     async def _abandon(self, store_id: StoreId, attempt: Attempt) -> bool:
         """Ends a payment that waits for the buyer; False when it does not, or turns out to be paid."""
@@ -128,7 +134,7 @@ class Checkouts:
         """The third and fourth phase, from an attempt that has its stock. May be called again after any crash."""
         bill = await self._bill(store_id, attempt_id)
         if bill.charge is None:
-            return await self._place_free(store_id, attempt_id, bill.rules)
+            return await self._place_free(store_id, attempt_id)
         if not bill.is_open:
             return await self.settle(store_id, attempt_id, Unknown("the time for this payment is over"))
         return await self.settle(store_id, attempt_id, await self._payments.charge(bill.charge))
@@ -193,17 +199,12 @@ class Checkouts:
 
     async def empty_cart(self, store_id: StoreId, attempt_id: int) -> None:
         """Takes what was ordered out of the cart. The new order's job does it again, for a process that died here."""
-        async with self._db.tenant(store_id) as tx:
-            attempt = await attempts.load(tx, store_id, attempt_id)
-            cursor = await tx.execute(
-                "SELECT variant_id, quantity, properties FROM order_line WHERE store_id = %s AND order_id = %s",
-                [store_id, attempt.order_id],
-            )
-            ordered = {
-                line_key(row["variant_id"], row["properties"]): row["quantity"] for row in await cursor.fetchall()
-            }
+        row = await self._db.read_row(store_id, _ORDERED, {"store": store_id, "attempt": attempt_id})
+        if row is None:
+            raise NotFound("attempt")
+        ordered = {line_key(line["variant_id"], line["properties"]): line["quantity"] for line in row["lines"] or []}
         try:
-            await self._carts.take_ordered(store_id, attempt.cart_token, attempt.cart_generation, ordered)
+            await self._carts.take_ordered(store_id, row["cart_token"], row["cart_generation"], ordered)
         except (Unavailable, Conflict) as error:
             log.warning("cart not emptied yet", store_id=store_id, attempt_id=attempt_id, error=str(error))
 
@@ -236,26 +237,21 @@ class Checkouts:
 
     async def _bill(self, store_id: StoreId, attempt_id: int) -> _Bill:
         """From our rows alone, so that every process that asks for this attempt asks for the same."""
-        async with self._db.tenant(store_id) as tx:
-            terms = await read_terms(tx, store_id, self._settings.storefront_url)
-            attempt = await attempts.load(tx, store_id, attempt_id)
-            if attempt.order_id is None:
-                raise NotFound("attempt")
-            order = await placing.checkout_order(tx, store_id, attempt.order_id, 0)
-        rules, is_open = self._rules_at(terms.url), order.state == "pending"
-        if order.total_minor == 0:
-            return _Bill(rules, None, is_open)
+        due = await read_due(self._db, store_id, attempt_id, self._settings.storefront_url)
+        is_open = due.state == "pending"
+        if due.total_minor == 0:
+            return _Bill(None, is_open)
         share = self._settings.application_fee_basis_points
-        return _Bill(
-            rules, charge_for(terms, store_id, attempt, order, self.link(store_id, attempt_id), share), is_open
-        )
+        return _Bill(charge_for(due, store_id, attempt_id, self.link(store_id, attempt_id), share), is_open)
 
     async def payment_key_of(self, store_id: StoreId, attempt_id: int) -> str | None:
         """None for an attempt that needs no payment."""
         charge = await self.charge_of(store_id, attempt_id)
         return charge.key if charge else None
 
-    async def _place_free(self, store_id: StoreId, attempt_id: int, rules: Rules) -> Answer:
+    async def _place_free(self, store_id: StoreId, attempt_id: int) -> Answer:
+        rules = await self._rules(store_id)
+
         async def work(tx: Tx) -> Answer:
             return await settling.place_free(tx, store_id, attempt_id, rules)
 
@@ -286,8 +282,8 @@ class Checkouts:
 
     async def _rules(self, store_id: StoreId) -> Rules:
         async with self._db.tenant(store_id) as tx:
-            return self._rules_at((await read_terms(tx, store_id, self._settings.storefront_url)).url)
+            return await self._rules_in(tx, store_id)
 
-    def _rules_at(self, url: str) -> Rules:
+    async def _rules_in(self, tx: Tx, store_id: StoreId) -> Rules:
         held = self._settings.reservation_seconds
-        return Rules(held, held * 2, url)
+        return Rules(held, held * 2, await read_shop_url(tx, store_id, self._settings.storefront_url))

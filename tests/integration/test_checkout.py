@@ -171,8 +171,7 @@ async def test_the_buyer_may_take_over_what_a_dead_process_began(till, shops, sa
 async def test_a_claim_whose_process_died_is_forgotten(till, shops):
     acorn, _ = shops
     wanted = submission(await fill(till, acorn))
-    async with till.db.tenant(acorn.id) as tx:
-        await attempts.claim(tx, acorn.id, "key", wanted)
+    await attempts.claim(till.db, acorn.id, "key", wanted)
     await make_due(till, acorn)
     await till.completer.run_once()
     assert await rows(till.db, acorn.id, ATTEMPTS) == []

@@ -129,6 +129,21 @@ async def test_a_statement_that_fails_leaves_a_connection_that_serves_the_next_t
     await db.close()
 
 
+async def test_after_a_rollback_a_statement_that_was_prepared_is_prepared_again(database, acorn, birch):
+    """psycopg answers a rollback with DEALLOCATE ALL, once it has prepared something itself."""
+    db = Database(database.app, database.router, connections=1)
+    await db.open()
+    statement = b"SELECT store_id, currency FROM shop"
+    assert await db.read_row(acorn.id, statement, {}) == {"store_id": acorn.id, "currency": "EUR"}
+    with pytest.raises(RuntimeError):
+        async with db.tenant(acorn.id) as tx:
+            await tx.execute("SELECT 1", prepare=True)
+            raise RuntimeError
+    for shop, currency in ((birch, "USD"), (acorn, "EUR")):
+        assert await db.read_row(shop.id, statement, {}) == {"store_id": shop.id, "currency": currency}
+    await db.close()
+
+
 async def test_made_up_shops_are_served_alike_for_the_same_seed_and_gone_afterwards(database, origin, db):
     inside = {"Stoa-Edge-Secret": EDGE_SECRET}
     seen = []
