@@ -9,8 +9,10 @@ from pathlib import Path
 
 import uvicorn
 
-from standalone.payment_sandbox.app import Sandbox, create_app
+from standalone.payment_sandbox.app import create_app
+from standalone.payment_sandbox.faults import Dice, Faults
 from standalone.payment_sandbox.ledger import Ledger
+from standalone.payment_sandbox.sandbox import Sandbox
 from standalone.payment_sandbox.webhooks import WebhookSender
 
 
@@ -24,7 +26,7 @@ def main() -> None:
     sandbox = Sandbox(
         Ledger(options.data_dir / "payments.sqlite"),
         WebhookSender(options.webhook_url, os.environ.get("STOA_STRIPE_WEBHOOK_SECRET", "")),
-        latency_ms=options.latency_ms,
+        dice=Dice(Faults(latency_ms=options.latency_ms)),
     )
     uvicorn.run(
         create_app(sandbox),

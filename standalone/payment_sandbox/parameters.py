@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stripe._request_options import RequestOptions
+from stripe.params._application_fee_list_params import ApplicationFeeListParams
+from stripe.params._application_fee_retrieve_params import ApplicationFeeRetrieveParams
+from stripe.params._balance_retrieve_params import BalanceRetrieveParams
+from stripe.params._balance_transaction_retrieve_params import BalanceTransactionRetrieveParams
+from stripe.params._charge_list_params import ChargeListParams
 from stripe.params._charge_retrieve_params import ChargeRetrieveParams
 from stripe.params._event_list_params import EventListParams
 from stripe.params._payment_intent_cancel_params import PaymentIntentCancelParams
@@ -20,6 +25,10 @@ from stripe.params._payment_intent_list_params import PaymentIntentListParams
 from stripe.params._payment_intent_retrieve_params import PaymentIntentRetrieveParams
 from stripe.params._payment_intent_search_params import PaymentIntentSearchParams
 from stripe.params._refund_create_params import RefundCreateParams
+from stripe.params._refund_list_params import RefundListParams
+from stripe.params._refund_retrieve_params import RefundRetrieveParams
+from stripe.params._transfer_list_params import TransferListParams
+from stripe.params._transfer_retrieve_params import TransferRetrieveParams
 
 from standalone.payment_sandbox.errors import invalid
 
@@ -42,7 +51,16 @@ _OPERATIONS: dict[str, Any] = {
     "payment_intent.list": PaymentIntentListParams,
     "payment_intent.search": PaymentIntentSearchParams,
     "refund.create": RefundCreateParams,
+    "refund.list": RefundListParams,
+    "refund.retrieve": RefundRetrieveParams,
+    "charge.list": ChargeListParams,
     "charge.retrieve": ChargeRetrieveParams,
+    "transfer.list": TransferListParams,
+    "transfer.retrieve": TransferRetrieveParams,
+    "application_fee.list": ApplicationFeeListParams,
+    "application_fee.retrieve": ApplicationFeeRetrieveParams,
+    "balance.retrieve": BalanceRetrieveParams,
+    "balance_transaction.retrieve": BalanceTransactionRetrieveParams,
     "event.list": EventListParams,
 }
 

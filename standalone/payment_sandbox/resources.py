@@ -6,6 +6,16 @@ from typing import Any
 from standalone.payment_sandbox.cards import TestCard
 
 Resource = dict[str, Any]
+_ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
+_AUTHENTICATED = {
+    "authentication_flow": "challenge",
+    "electronic_commerce_indicator": "05",
+    "exemption_indicator": None,
+    "result": "authenticated",
+    "result_reason": None,
+    "transaction_id": None,
+    "version": "2.2.0",
+}
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -61,7 +71,7 @@ def new_payment_intent(amount: int, currency: str, created: int) -> Resource:
     }
 
 
-def new_charge(intent: Resource, card: TestCard, created: int) -> Resource:
+def new_charge(intent: Resource, card: TestCard, created: int, *, is_authenticated: bool = False) -> Resource:
     """A successful, captured charge; the caller turns it into a declined one."""
     identifier = new_id("ch")
     return {
@@ -73,8 +83,14 @@ def new_charge(intent: Resource, card: TestCard, created: int) -> Resource:
         "application": None,
         "application_fee": None,
         "application_fee_amount": intent["application_fee_amount"],
-        "balance_transaction": new_id("txn"),
-        "billing_details": {"address": None, "email": None, "name": None, "phone": None, "tax_id": None},
+        "balance_transaction": None,  # once it is captured
+        "billing_details": {
+            "address": dict.fromkeys(_ADDRESS),
+            "email": None,
+            "name": None,
+            "phone": None,
+            "tax_id": None,
+        },
         "calculated_statement_descriptor": "STOA SANDBOX",
         "captured": True,
         "created": created,
@@ -93,12 +109,12 @@ def new_charge(intent: Resource, card: TestCard, created: int) -> Resource:
         "paid": True,
         "payment_intent": intent["id"],
         "payment_method": intent["payment_method"],
-        "payment_method_details": {"type": "card", "card": _card_details(card, intent)},
+        "payment_method_details": {"type": "card", "card": _card_details(card, intent, is_authenticated)},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": None,
         "refunded": False,
-        "refunds": {"object": "list", "data": [], "has_more": False, "url": f"/v1/charges/{identifier}/refunds"},
+        "refunds": _empty_list(f"/v1/charges/{identifier}/refunds"),
         "review": None,
         "shipping": intent["shipping"],
         "source": None,
@@ -106,7 +122,7 @@ def new_charge(intent: Resource, card: TestCard, created: int) -> Resource:
         "statement_descriptor": None,
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "status": "succeeded",
-        "transfer_data": intent["transfer_data"],
+        "transfer_data": {"amount": None} | intent["transfer_data"] if intent["transfer_data"] else None,
         "transfer_group": intent["transfer_group"],
     }
 
@@ -117,7 +133,6 @@ def decline_charge(charge: Resource, code: str, decline_code: str, message: str)
         captured=False,
         paid=False,
         status="failed",
-        balance_transaction=None,
         failure_code=code,
         failure_message=message,
         outcome=_outcome("declined_by_network", message, "issuer_declined") | {"reason": decline_code},
@@ -129,7 +144,7 @@ def new_refund(charge: Resource, amount: int, created: int) -> Resource:
         "id": new_id("re"),
         "object": "refund",
         "amount": amount,
-        "balance_transaction": new_id("txn"),
+        "balance_transaction": None,
         "charge": charge["id"],
         "created": created,
         "currency": charge["currency"],
@@ -161,6 +176,88 @@ def new_event(kind: str, subject: Resource, api_version: str, idempotency_key: s
     }
 
 
+def new_transfer(charge: Resource, amount: int, destination: str, created: int) -> Resource:
+    identifier = new_id("tr")
+    return {
+        "id": identifier,
+        "object": "transfer",
+        "amount": amount,
+        "amount_reversed": 0,
+        "balance_transaction": None,
+        "created": created,
+        "currency": charge["currency"],
+        "description": None,
+        "destination": destination,
+        "destination_payment": new_id("py"),
+        "livemode": False,
+        "metadata": {},
+        "reversals": _empty_list(f"/v1/transfers/{identifier}/reversals"),
+        "reversed": False,
+        "source_transaction": charge["id"],
+        "source_type": "card",
+        "transfer_group": charge["transfer_group"] or f"group_{charge['payment_intent']}",
+    }
+
+
+def new_reversal(transfer: Resource, amount: int, refund: Resource, created: int) -> Resource:
+    return {
+        "id": new_id("trr"),
+        "object": "transfer_reversal",
+        "amount": amount,
+        "balance_transaction": None,
+        "created": created,
+        "currency": transfer["currency"],
+        "destination_payment_refund": new_id("pyr"),
+        "metadata": {},
+        "source_refund": refund["id"],
+        "transfer": transfer["id"],
+    }
+
+
+def new_application_fee(charge: Resource, amount: int, account: str, created: int) -> Resource:
+    identifier = new_id("fee")
+    return {
+        "id": identifier,
+        "object": "application_fee",
+        "account": account,
+        "amount": amount,
+        "amount_refunded": 0,
+        "application": "ca_sandbox",
+        "balance_transaction": None,
+        "charge": charge["id"],
+        "created": created,
+        "currency": charge["currency"],
+        "fee_source": {"charge": charge["id"], "type": "charge"},
+        "livemode": False,
+        "originating_transaction": charge["id"],
+        "refunded": False,
+        "refunds": _empty_list(f"/v1/application_fees/{identifier}/refunds"),
+    }
+
+
+def new_fee_refund(fee: Resource, amount: int, created: int) -> Resource:
+    return {
+        "id": new_id("fr"),
+        "object": "fee_refund",
+        "amount": amount,
+        "balance_transaction": None,
+        "created": created,
+        "currency": fee["currency"],
+        "fee": fee["id"],
+        "metadata": {},
+    }
+
+
+def shipping_of(given: Resource) -> Resource:
+    """What was not given is null, as everywhere."""
+    whole = dict.fromkeys(("carrier", "name", "phone", "tracking_number")) | given
+    return whole | {"address": dict.fromkeys(_ADDRESS) | dict(given.get("address") or {})}
+
+
+def _empty_list(url: str) -> Resource:
+    return {"object": "list", "data": [], "has_more": False, "url": url}
+
+
 def _outcome(network_status: str, message: str, kind: str) -> Resource:
     return {
         "advice_code": None,
@@ -174,7 +271,7 @@ def _outcome(network_status: str, message: str, kind: str) -> Resource:
     }
 
 
-def _card_details(card: TestCard, intent: Resource) -> Resource:
+def _card_details(card: TestCard, intent: Resource, is_authenticated: bool) -> Resource:
     return {
         "amount_authorized": intent["amount"],
         "brand": card.brand,
@@ -186,6 +283,6 @@ def _card_details(card: TestCard, intent: Resource) -> Resource:
         "funding": card.funding,
         "last4": card.last4,
         "network": card.brand,
-        "three_d_secure": None,
+        "three_d_secure": _AUTHENTICATED if is_authenticated else None,
         "wallet": None,
     }

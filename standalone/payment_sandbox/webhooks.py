@@ -20,13 +20,14 @@ class WebhookSender:
         self._client = httpx.AsyncClient(timeout=10)
         self._sending: set[asyncio.Task[None]] = set()
 
-    def send(self, event: Resource) -> None:
-        """In the background."""
+    def send(self, event: Resource, delay_seconds: float = 0.0) -> asyncio.Task[None] | None:
+        """In the background; the task ends with the delivery. None while there is nobody to tell."""
         if not self.url:
-            return
-        task = asyncio.create_task(self._deliver(event))
+            return None
+        task = asyncio.create_task(self._deliver(event, delay_seconds))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+        return task
 
     @property
     def is_busy(self) -> bool:
@@ -39,8 +40,9 @@ class WebhookSender:
         await asyncio.gather(*self._sending, return_exceptions=True)
         await self._client.aclose()
 
-    async def _deliver(self, event: Resource) -> None:
+    async def _deliver(self, event: Resource, delay_seconds: float) -> None:
         payload = json.dumps(event)
+        await asyncio.sleep(delay_seconds)
         for pause in RETRY_SECONDS:
             await asyncio.sleep(pause)
             # Signed anew each time: the receiver refuses old signatures.

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from standalone.command import free_port
-from standalone.payment_sandbox.app import Sandbox, create_app
+from standalone.payment_sandbox.app import create_app
 from standalone.payment_sandbox.ledger import Ledger
+from standalone.payment_sandbox.sandbox import Sandbox
 from standalone.payment_sandbox.webhooks import WebhookSender
 from tests.fixtures.checkout import listening, until
 
