@@ -21,6 +21,8 @@ class Topic(StrEnum):
 
     ORDER_CREATED = "orders/create"
     ORDER_PAID = "orders/paid"
+    ORDER_UPDATED = "orders/updated"
+    REFUND_CREATED = "refunds/create"
     IMPORT_REQUESTED = "stoa/import"
 
 

@@ -21,6 +21,7 @@ from origin.checkout.flow import Checkouts
 from origin.collaborators import Collaborators
 from origin.db import Database
 from origin.jobs.imports import keep_resuming
+from origin.orders.moves import Moves
 from origin.payments import Payments
 from origin.settings import OriginSettings
 
@@ -51,7 +52,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
         payments = Payments(settings)
         await db.open()
         checkouts = Checkouts(db, Carts(state), payments, settings)
-        app.state.collaborators = Collaborators(settings, db, state, payments, checkouts, themes)
+        app.state.collaborators = Collaborators(settings, db, state, payments, checkouts, Moves(db, payments), themes)
         app.state.internal = InternalRoutes(app.state.collaborators)
         completer = asyncio.create_task(Completer(db, checkouts, payments, settings.reservation_seconds).run())
         resuming = asyncio.create_task(keep_resuming(db))

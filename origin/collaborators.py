@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from origin.checkout.flow import Checkouts
 from origin.db import Database
+from origin.orders.moves import Moves
 from origin.payments import Payments
 from origin.settings import OriginSettings
 
@@ -19,4 +20,5 @@ class Collaborators:
     state: "Redis"
     payments: Payments
     checkouts: Checkouts
+    moves: Moves
     themes: frozenset[str]  # the names of the installed themes

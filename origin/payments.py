@@ -114,6 +114,11 @@ class Payments:
                 http_client=self._http,
             )
 
+    @property
+    def client(self) -> StripeClient | None:
+        """The provider's library; None where no provider is configured."""
+        return self._client
+
     async def close(self) -> None:
         await self._http.close_async()  # type: ignore[no-untyped-call]
 

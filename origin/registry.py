@@ -23,6 +23,8 @@ TENANT_TABLES: tuple[str, ...] = (
     "order_line",
     "reservation",
     "checkout_attempt",
+    "refund",
+    "refund_line",
     "payment",
     "product_import",
 )

@@ -1,4 +1,5 @@
-"""Finishes what a dead process began: reads the deadlines and drives each attempt on from its recovery point."""
+"""Finishes what a dead process began: reads the deadlines and drives each attempt on from its recovery point, and each
+payment that the provider has not answered for."""
 
 import asyncio
 
@@ -11,6 +12,7 @@ from origin.checkout.flow import Checkouts
 from origin.db import Database, Tx
 from origin.errors import NotFound, OriginError
 from origin.orders import placing
+from origin.orders.moves import Moves
 from origin.payments import Declined, Payments, RequiresAction, Succeeded, Unknown
 
 log = structlog.get_logger()
@@ -29,6 +31,7 @@ class Completer:
         self._checkouts = checkouts
         self._payments = payments
         self._held_seconds = held_seconds
+        self._drivers = {"checkout": self.drive, "payment": Moves(db, payments).finish}
 
     async def run(self) -> None:
         pause = PAUSE_SECONDS
@@ -42,26 +45,29 @@ class Completer:
                 log.error("completer failed; trying again", error=repr(error), pause_seconds=pause)
 
     async def run_once(self) -> int:
-        """How many attempts were due. One that fails does not keep the others waiting."""
+        """How many were due. One that fails does not keep the others waiting."""
         async with self._db.directory() as tx:
             cursor = await tx.execute(
-                """SELECT store_id, subject_id FROM deadline WHERE kind = 'checkout' AND due_at <= now()
+                """SELECT store_id, kind, subject_id FROM deadline WHERE kind = ANY(%s) AND due_at <= now()
                    ORDER BY due_at LIMIT %s""",
-                [BATCH],
+                [list(self._drivers), BATCH],
             )
-            due = [(StoreId(row["store_id"]), int(row["subject_id"])) for row in await cursor.fetchall()]
+            due = await cursor.fetchall()
         places = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(self._try_to_drive(places, store_id, attempt_id) for store_id, attempt_id in due))
+        await asyncio.gather(
+            *(self._try_to_drive(places, row["kind"], StoreId(row["store_id"]), int(row["subject_id"])) for row in due)
+        )
         return len(due)
 
-    async def _try_to_drive(self, places: asyncio.Semaphore, store_id: StoreId, attempt_id: int) -> None:
+    async def _try_to_drive(self, places: asyncio.Semaphore, kind: str, store_id: StoreId, subject_id: int) -> None:
         async with places:
+            about = {"kind": kind, "store_id": store_id, "subject_id": subject_id}
             try:
-                await self.drive(store_id, attempt_id)
+                await self._drivers[kind](store_id, subject_id)
             except OriginError as error:
-                log.warning("attempt not driven", store_id=store_id, attempt_id=attempt_id, error=str(error))
+                log.warning("not driven", **about, error=str(error))
             except Exception as error:
-                log.error("attempt failed", store_id=store_id, attempt_id=attempt_id, error=repr(error))
+                log.error("failed to drive", **about, error=repr(error))
 
     async def drive(self, store_id: StoreId, attempt_id: int) -> None:
         async with self._db.tenant(store_id) as tx:

@@ -79,6 +79,37 @@ _RULES = {
         WHERE store_id = %(store_id)s AND state = 'pending' AND NOT EXISTS (
             SELECT FROM checkout_attempt AS attempt WHERE attempt.store_id = sales_order.store_id
                 AND attempt.order_id = sales_order.id AND attempt.recovery_point <> 'finished')""",
+    "no more is given back of a payment than it took": """
+        SELECT format('payment %%s: %%s of %%s', taking.id, sum(refund.amount_minor), taking.amount_minor) AS what
+        FROM payment AS refund JOIN payment AS taking
+            ON taking.store_id = refund.store_id AND taking.id = refund.parent_id
+        WHERE refund.store_id = %(store_id)s AND refund.kind = 'refund' AND refund.status IN ('pending', 'success')
+        GROUP BY taking.id, taking.status, taking.amount_minor
+        HAVING taking.status <> 'success' OR sum(refund.amount_minor) > taking.amount_minor""",
+    "an authorization is captured or voided once": """
+        SELECT format('payment %%s: %%s times', parent_id, count(*)) AS what FROM payment
+        WHERE store_id = %(store_id)s AND kind IN ('capture', 'void') AND status IN ('pending', 'success')
+          AND parent_id IS NOT NULL GROUP BY parent_id HAVING count(*) > 1""",
+    "a payment that is not decided will be looked at": """
+        SELECT format('payment %%s', payment.id) AS what FROM payment
+        WHERE payment.store_id = %(store_id)s AND status = 'pending' AND payment_intent IS NOT NULL AND NOT EXISTS (
+            SELECT FROM deadline WHERE deadline.store_id = payment.store_id AND kind = 'payment'
+                AND subject_id = payment.id)""",
+    "no more of a line is refunded than was ordered": """
+        SELECT format('line %%s: %%s of %%s', line_id, sum(refund_line.quantity), order_line.quantity) AS what
+        FROM refund_line JOIN order_line ON order_line.store_id = refund_line.store_id AND order_line.id = line_id
+        WHERE refund_line.store_id = %(store_id)s
+        GROUP BY line_id, order_line.quantity HAVING sum(refund_line.quantity) > order_line.quantity""",
+    "no more of an item becomes available again than its order had taken": """
+        SELECT format('order %%s, item %%s: %%s of %%s', order_id, inventory_item_id, back.quantity,
+                      coalesce(taken.quantity, 0)) AS what
+        FROM (SELECT order_id, inventory_item_id, sum(restocked) AS quantity FROM refund_line
+              JOIN order_line ON order_line.store_id = refund_line.store_id AND order_line.id = line_id
+              WHERE refund_line.store_id = %(store_id)s AND restocked > 0 GROUP BY 1, 2) AS back
+        LEFT JOIN (SELECT order_id, inventory_item_id, sum(quantity) AS quantity FROM reservation
+                   WHERE store_id = %(store_id)s AND state = 'sold' GROUP BY 1, 2
+        ) AS taken USING (order_id, inventory_item_id)
+        WHERE back.quantity > coalesce(taken.quantity, 0)""",
 }
 
 

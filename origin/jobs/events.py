@@ -82,8 +82,8 @@ async def _empty_cart(tools: Tools, store_id: StoreId, order_id: int) -> None:
             await payments.close()
 
 
-async def order_paid(_tools: Tools, _event: Event) -> None:
-    """Nobody listens yet; merchants' webhooks will."""
+async def nobody_listens(_tools: Tools, _event: Event) -> None:
+    """Merchants' webhooks will."""
 
 
 async def import_requested(tools: Tools, event: Event) -> None:
@@ -92,7 +92,9 @@ async def import_requested(tools: Tools, event: Event) -> None:
 
 HANDLERS: dict[Topic, Handler] = {
     Topic.ORDER_CREATED: order_created,
-    Topic.ORDER_PAID: order_paid,
+    Topic.ORDER_PAID: nobody_listens,
+    Topic.ORDER_UPDATED: nobody_listens,
+    Topic.REFUND_CREATED: nobody_listens,
     Topic.IMPORT_REQUESTED: import_requested,
 }
 

@@ -1,6 +1,6 @@
 """Orders as merchants read them: placed ones only, whole, in a constant number of statements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,10 +50,33 @@ FILTERS: Filters = {
 
 
 @dataclass(frozen=True, slots=True)
+class Refund:
+    """Of one order; its lines have their order line's id as `line_id`."""
+
+    row: dict[str, Any]
+    lines: list[dict[str, Any]]
+    payments: list[dict[str, Any]]
+
+    @property
+    def goods_minor(self) -> int:
+        """What its lines and its shipping cost."""
+        return int(sum(line["subtotal_minor"] for line in self.lines) + self.row["shipping_minor"])
+
+    @property
+    def money_minor(self) -> int | None:
+        """What is given back, or on its way; None when no money was asked for."""
+        if not self.payments:
+            return None
+        return int(sum(each["amount_minor"] for each in self.payments if each["status"] in ("success", "pending")))
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     row: dict[str, Any]
     customer: dict[str, Any] | None
     lines: list[dict[str, Any]] = field(default_factory=list)
+    payments: list[dict[str, Any]] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
 
 
 async def page(tx: Tx, store_id: StoreId, conditions: Sequence[Condition], window: Window) -> tuple[Slice, list[Order]]:
@@ -77,30 +100,69 @@ async def transactions(tx: Tx, store_id: StoreId, order_id: int) -> list[dict[st
     """An order's payments, oldest first. Raises NotFound."""
     if await listing.find(tx, store_id, "sales_order", "id", order_id, _PLACED) is None:
         raise NotFound("order")
-    cursor = await tx.execute(
-        "SELECT * FROM payment WHERE store_id = %s AND order_id = %s ORDER BY id", [store_id, order_id]
-    )
-    return await cursor.fetchall()
+    return (await _rows_of(tx, _PAYMENTS, store_id, [order_id]))[order_id]
+
+
+async def refunds(tx: Tx, store_id: StoreId, order_id: int) -> list[Refund]:
+    """Oldest first. Raises NotFound."""
+    paid = await transactions(tx, store_id, order_id)
+    return (await _refunds(tx, store_id, {order_id: paid}))[order_id]
 
 
 async def _with_parts(tx: Tx, store_id: StoreId, rows: Sequence[dict[str, Any]]) -> list[Order]:
     if not rows:
         return []
-    cursor = await tx.execute(
-        """SELECT order_line.*, variant.id IS NOT NULL AS is_variant_there, product.id IS NOT NULL AS is_product_there,
-                  variant.inventory_management
-           FROM order_line
-           LEFT JOIN variant ON variant.store_id = order_line.store_id AND variant.id = order_line.variant_id
-           LEFT JOIN product ON product.store_id = order_line.store_id AND product.id = order_line.product_id
-           WHERE order_line.store_id = %s AND order_line.order_id = ANY(%s)
-           ORDER BY order_line.order_id, order_line.position, order_line.id""",
-        [store_id, [row["id"] for row in rows]],
-    )
-    lines: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
-    for line in await cursor.fetchall():
-        lines[line["order_id"]].append(line)
+    ids = [row["id"] for row in rows]
+    lines = await _rows_of(tx, _LINES, store_id, ids)
+    payments = await _rows_of(tx, _PAYMENTS, store_id, ids)
+    refunds = await _refunds(tx, store_id, payments)
     customers = await _customers(tx, store_id, {row["customer_id"] for row in rows} - {None})
-    return [Order(row, customers.get(row["customer_id"]), lines[row["id"]]) for row in rows]
+    return [
+        Order(row, customers.get(row["customer_id"]), lines[row["id"]], payments[row["id"]], refunds[row["id"]])
+        for row in rows
+    ]
+
+
+_LINES = """
+    SELECT order_line.*, variant.id IS NOT NULL AS is_variant_there, product.id IS NOT NULL AS is_product_there,
+           variant.inventory_management
+    FROM order_line
+    LEFT JOIN variant ON variant.store_id = order_line.store_id AND variant.id = order_line.variant_id
+    LEFT JOIN product ON product.store_id = order_line.store_id AND product.id = order_line.product_id
+    WHERE order_line.store_id = %s AND order_line.order_id = ANY(%s)
+    ORDER BY order_line.order_id, order_line.position, order_line.id"""
+_PAYMENTS = "SELECT * FROM payment WHERE store_id = %s AND order_id = ANY(%s) ORDER BY id"
+_REFUNDS = "SELECT * FROM refund WHERE store_id = %s AND order_id = ANY(%s) ORDER BY id"
+_REFUND_LINES = """
+    SELECT refund_line.*, refund.order_id FROM refund_line
+    JOIN refund ON refund.store_id = refund_line.store_id AND refund.id = refund_line.refund_id
+    WHERE refund_line.store_id = %s AND refund.order_id = ANY(%s) ORDER BY refund_line.id"""
+
+
+async def _rows_of(tx: Tx, statement: str, store_id: StoreId, order_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    """What a statement finds of these orders, by order."""
+    cursor = await tx.execute(statement.encode(), [store_id, order_ids])
+    found: dict[int, list[dict[str, Any]]] = {order_id: [] for order_id in order_ids}
+    for row in await cursor.fetchall():
+        found[row["order_id"]].append(row)
+    return found
+
+
+async def _refunds(tx: Tx, store_id: StoreId, payments: Mapping[int, list[dict[str, Any]]]) -> dict[int, list[Refund]]:
+    """Of the orders that `payments` is of."""
+    ids = list(payments)
+    rows, lines = await _rows_of(tx, _REFUNDS, store_id, ids), await _rows_of(tx, _REFUND_LINES, store_id, ids)
+    return {
+        order_id: [
+            Refund(
+                row,
+                [line for line in lines[order_id] if line["refund_id"] == row["id"]],
+                [payment for payment in payments[order_id] if payment["refund_id"] == row["id"]],
+            )
+            for row in rows[order_id]
+        ]
+        for order_id in ids
+    }
 
 
 async def _customers(tx: Tx, store_id: StoreId, customer_ids: set[int]) -> dict[int, dict[str, Any]]:

@@ -44,7 +44,7 @@ DOORS = {
         "standalone/",
         "loadtest/",
     ),
-    "stripe": ("origin/payments.py", "standalone/payment_sandbox/"),
+    "stripe": ("origin/payments.py", "origin/payment_moves.py", "standalone/payment_sandbox/"),
 }
 
 

@@ -7,6 +7,14 @@ from contracts.tenant import StoreId
 from origin.checkout.invariants import breaks
 from tests.fixtures.buying import buy, fill, reserve, submission
 
+_REFUND = """
+    INSERT INTO payment (store_id, order_id, parent_id, currency, payment_intent, kind, status, amount_minor)
+    SELECT store_id, order_id, id, currency, payment_intent,"""
+_OF_SALE = "FROM payment WHERE kind = 'sale'"
+_REFUND_LINE = """
+    WITH made AS (INSERT INTO refund (store_id, order_id) SELECT store_id, order_id FROM payment RETURNING *)
+    INSERT INTO refund_line (store_id, refund_id, line_id, restock_type, subtotal_minor, quantity, restocked)
+    SELECT made.store_id, made.id, order_line.id, 'return', 0,"""
 BROKEN = {
     "what is reserved of an item is held by pending orders": "UPDATE inventory_level SET reserved = reserved + 1",
     "stock is held for pending orders, sold with placed ones, and released from all others": (
@@ -21,6 +29,14 @@ BROKEN = {
         SELECT store_id, order_id, attempt_id, kind, status, 'pi_2', 0, currency FROM payment""",
     "order numbers leave no gap, and the counter has the last one": "UPDATE counter SET value = value + 1",
     "an open attempt will be looked at": "DELETE FROM deadline",
+    "no more is given back of a payment than it took": f"{_REFUND} 'refund', 'success', 1 + amount_minor {_OF_SALE}",
+    "an authorization is captured or voided once": f"""
+        {_REFUND} kind.kind, 'success', 0
+        FROM payment, (VALUES ('capture'), ('void')) AS kind (kind) WHERE payment.kind = 'sale'""",
+    "a payment that is not decided will be looked at": f"{_REFUND} 'void', 'pending', 0 {_OF_SALE}",
+    "no more of a line is refunded than was ordered": f"{_REFUND_LINE} 1 + quantity, 0 FROM made, order_line",
+    "no more of an item becomes available again than its order had taken": f"""
+        {_REFUND_LINE} 2, 2 FROM made, order_line; DELETE FROM reservation WHERE state = 'sold'""",
     "a pending order has an attempt that is not finished": "UPDATE checkout_attempt SET recovery_point = 'finished'",
 }
 

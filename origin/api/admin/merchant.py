@@ -69,6 +69,7 @@ LocationWriter = Annotated[Merchant, Depends(merchant("write_locations"))]
 ContentReader = Annotated[Merchant, Depends(merchant("read_content"))]
 ContentWriter = Annotated[Merchant, Depends(merchant("write_content"))]
 OrderReader = Annotated[Merchant, Depends(merchant("read_orders"))]
+OrderWriter = Annotated[Merchant, Depends(merchant("write_orders"))]
 ThemeReader = Annotated[Merchant, Depends(merchant("read_themes"))]
 ThemeWriter = Annotated[Merchant, Depends(merchant("write_themes"))]
 

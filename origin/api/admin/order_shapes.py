@@ -1,18 +1,21 @@
 """Orders as the JSON that existing clients expect."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.money import to_decimal_text
+from origin.api.admin.refund_shapes import shown_refund
 from origin.api.admin.shapes import Shapes, Shown
+from origin.api.admin.transaction_shapes import money_set
 from origin.orders.listing import Order
+from origin.orders.standing import standing
 
 _ADDRESS = (
     *("first_name", "last_name", "company", "address1", "address2", "city", "province", "province_code"),
     *("country", "country_code", "zip", "phone"),
 )
 # What this release has nothing to say of, in the places where clients look for it.
-_EMPTY_LISTS = ("tax_lines", "discount_codes", "discount_applications", "fulfillments", "refunds")
+_EMPTY_LISTS = ("tax_lines", "discount_codes", "discount_applications", "fulfillments")
 _NULLS = (
     *("browser_ip", "landing_site", "referring_site", "location_id", "user_id", "app_id", "checkout_id"),
     *("checkout_token", "customer_locale", "payment_terms", "device_id", "source_identifier", "source_url"),
@@ -21,7 +24,8 @@ _NULLS = (
 
 def shown_order(order: Order, shapes: Shapes) -> Shown:
     row = order.row
-    lines_minor = sum(line["price_minor"] * line["quantity"] for line in order.lines)
+    refunded = [line for refund in order.refunds for line in refund.lines]
+    lines = [_line(line, shapes, row["currency"], refunded) for line in order.lines]
     return {
         **dict.fromkeys(_NULLS),
         **{name: [] for name in _EMPTY_LISTS},
@@ -37,7 +41,7 @@ def shown_order(order: Order, shapes: Shapes) -> Shown:
         "order_number": row["number"],
         "contact_email": row["email"],
         "presentment_currency": row["currency"],
-        **_totals(row, lines_minor),
+        **_totals(order),
         "total_weight": row["total_grams"],
         "taxes_included": True,
         "tags": ", ".join(row["tags"]),
@@ -45,7 +49,8 @@ def shown_order(order: Order, shapes: Shapes) -> Shown:
         "billing_address": _address(row["billing_address"] or row["shipping_address"]),
         "shipping_address": _address(row["shipping_address"]),
         "customer": _customer(order.customer, shapes),
-        "line_items": [_line(line, shapes, row["currency"]) for line in order.lines],
+        "line_items": lines,
+        "refunds": [shown_refund(refund, lines, shapes, row["currency"]) for refund in order.refunds],
         "shipping_lines": _shipping_lines(row),
         "payment_gateway_names": row["gateways"],
         "gateway": next(iter(row["gateways"]), ""),
@@ -58,49 +63,48 @@ def shown_order(order: Order, shapes: Shapes) -> Shown:
     }
 
 
-def _totals(row: Mapping[str, Any], lines_minor: int) -> Shown:
+def _totals(order: Order) -> Shown:
+    """As they were ordered, and (`current_`) as they are after refunds."""
+    row, now = order.row, standing(order)
+    lines_minor = sum(line["price_minor"] * line["quantity"] for line in order.lines)
+    discounts = lines_minor - row["subtotal_minor"]
     amounts = {
         "total_line_items_price": lines_minor,
         "subtotal_price": row["subtotal_minor"],
-        "total_discounts": lines_minor - row["subtotal_minor"],
+        "total_discounts": discounts,
         "total_tax": row["tax_minor"],
         "total_price": row["total_minor"],
+        "current_subtotal_price": now.subtotal_minor,
+        "current_total_discounts": discounts,
+        "current_total_tax": now.tax_minor,
+        "current_total_price": now.total_minor,
     }
-    totals: Shown = {}
-    for name, minor in amounts.items():
-        totals[name] = to_decimal_text(minor, row["currency"])
-        totals[f"{name}_set"] = _money_set(minor, row["currency"])
-        if name != "total_line_items_price":
-            totals[f"current_{name}"] = totals[name]
-    unpaid = row["total_minor"] if row["financial_status"] in {"pending", "authorized"} else 0
+    totals: Shown = {name: to_decimal_text(minor, row["currency"]) for name, minor in amounts.items()}
     return {
         **totals,
-        "total_outstanding": to_decimal_text(unpaid, row["currency"]),
-        "total_shipping_price_set": _money_set(row["shipping_minor"], row["currency"]),
+        **{f"{name}_set": money_set(minor, row["currency"]) for name, minor in amounts.items()},
+        "total_outstanding": to_decimal_text(now.outstanding_minor, row["currency"]),
+        "total_shipping_price_set": money_set(row["shipping_minor"], row["currency"]),
     }
 
 
-def _money_set(minor: int, currency: str) -> Shown:
-    money = {"amount": to_decimal_text(minor, currency), "currency_code": currency}
-    return {"shop_money": money, "presentment_money": money}
-
-
-def _line(line: Mapping[str, Any], shapes: Shapes, currency: str) -> Shown:
+def _line(line: Mapping[str, Any], shapes: Shapes, currency: str, refunded: Sequence[Mapping[str, Any]]) -> Shown:
+    left = line["quantity"] - sum(each["quantity"] for each in refunded if each["line_id"] == line["id"])
     name = f"{line['title']} - {line['variant_title']}" if line["variant_title"] else line["title"]
     copied = ("id", "variant_id", "product_id", "title", "variant_title", "sku", "vendor", "quantity", "grams")
     return {
         **{name: line[name] for name in copied},
         "name": name,
         "price": to_decimal_text(line["price_minor"], currency),
-        "price_set": _money_set(line["price_minor"], currency),
+        "price_set": money_set(line["price_minor"], currency),
         "total_discount": to_decimal_text(0, currency),
         "taxable": line["is_taxable"],
         "requires_shipping": line["requires_shipping"],
         "gift_card": False,
         "fulfillment_service": "manual",
         "fulfillment_status": None,
-        "fulfillable_quantity": line["quantity"],
-        "current_quantity": line["quantity"],
+        "fulfillable_quantity": left,
+        "current_quantity": left,
         "properties": _pairs(line["properties"]),
         "tax_lines": [],
         "discount_allocations": [],
@@ -122,7 +126,7 @@ def _shipping_lines(row: Mapping[str, Any]) -> list[Shown]:
             "title": title,
             "price": price,
             "discounted_price": price,
-            "price_set": _money_set(row["shipping_minor"], row["currency"]),
+            "price_set": money_set(row["shipping_minor"], row["currency"]),
             **codes,
             "tax_lines": [],
             "discount_allocations": [],
@@ -165,27 +169,4 @@ def _customer(row: Mapping[str, Any] | None, shapes: Shapes) -> Shown | None:
         "multipass_identifier": None,
         "default_address": address,
         **shapes.times(row),
-    }
-
-
-def shown_transaction(row: Mapping[str, Any], shapes: Shapes) -> Shown:
-    copied = ("id", "order_id", "kind", "status", "gateway", "parent_id", "currency", "message", "error_code")
-    card = row["card"] or {}
-    return {
-        **{name: row[name] for name in copied},
-        "amount": to_decimal_text(row["amount_minor"], row["currency"]),
-        "authorization": row["provider_id"] or row["payment_intent"],
-        "created_at": shapes.time(row["created_at"]),
-        "processed_at": shapes.time(row["created_at"]),
-        "payment_id": row["payment_intent"],
-        "payment_details": {
-            "credit_card_number": f"•••• •••• •••• {card['last4']}" if card.get("last4") else None,
-            "credit_card_company": card.get("brand"),
-        },
-        "receipt": {},
-        "test": False,
-        "source_name": "web",
-        "location_id": None,
-        "user_id": None,
-        "device_id": None,
     }

@@ -4,9 +4,8 @@ from starlette.responses import JSONResponse
 
 from origin.api.admin.lists import Listed
 from origin.api.admin.merchant import Id, OrderReader
-from origin.api.admin.order_shapes import shown_order, shown_transaction
+from origin.api.admin.order_shapes import shown_order
 from origin.api.admin.refusals import admin_router
-from origin.errors import NotFound
 from origin.orders import listing
 
 router = admin_router("orders")
@@ -33,27 +32,3 @@ async def show(order_id: Id, merchant: OrderReader) -> JSONResponse:
     async with merchant.begin() as (tx, shapes):
         order = await listing.find(tx, merchant.store_id, order_id)
     return merchant.one("order", shown_order(order, shapes))
-
-
-@router.get("/orders/{order_id}/transactions.json")
-async def transactions(order_id: Id, merchant: OrderReader) -> JSONResponse:
-    """What was paid, tried and given back, oldest first."""
-    async with merchant.begin() as (tx, shapes):
-        rows = await listing.transactions(tx, merchant.store_id, order_id)
-    return JSONResponse({"transactions": [shown_transaction(row, shapes) for row in rows]})
-
-
-@router.get("/orders/{order_id}/transactions/count.json")
-async def count_transactions(order_id: Id, merchant: OrderReader) -> dict[str, int]:
-    async with merchant.begin() as (tx, _):
-        return {"count": len(await listing.transactions(tx, merchant.store_id, order_id))}
-
-
-@router.get("/orders/{order_id}/transactions/{transaction_id}.json")
-async def show_transaction(order_id: Id, transaction_id: Id, merchant: OrderReader) -> JSONResponse:
-    async with merchant.begin() as (tx, shapes):
-        rows = await listing.transactions(tx, merchant.store_id, order_id)
-    for row in rows:
-        if row["id"] == transaction_id:
-            return merchant.one("transaction", shown_transaction(row, shapes))
-    raise NotFound("transaction")

@@ -16,7 +16,9 @@ from origin.api.admin import (
     orders,
     pages,
     products,
+    refunds,
     shop,
+    transactions,
     variants,
 )
 
@@ -32,6 +34,8 @@ ROUTERS = (
     locations.router,
     inventory.router,
     orders.router,
+    transactions.router,
+    refunds.router,
     imports.router,
 )
 

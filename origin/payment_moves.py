@@ -1,0 +1,118 @@
+"""What merchants ask of the payment provider once an order is placed: capture, void, give back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import stripe
+import structlog
+from stripe import StripeClient
+
+from origin.payments import NOT_NOW, Declined, Unknown, provider_amount
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The provider has captured, voided or given back what it was asked for; `provider_id` is its record of that."""
+
+    provider_id: str | None
+
+
+class PaymentMoves:
+    def __init__(self, client: StripeClient | None) -> None:
+        self._client = client
+
+    async def capture(self, intent_id: str, amount_minor: int, currency: str, key: str) -> Moved | Declined | Unknown:
+        """Takes that much of an authorised intent; the rest is released. The same key never captures twice."""
+        if self._client is None:
+            return Declined("payments_unavailable", NOT_NOW)
+        amount = provider_amount(amount_minor, currency)
+        try:
+            intent = await self._client.v1.payment_intents.capture_async(
+                intent_id, {"amount_to_capture": amount}, {"idempotency_key": key}
+            )
+        except stripe.StripeError as error:
+            return await self._after_refusal(error, intent_id, "succeeded", amount)
+        return Moved(_id_of(intent.latest_charge))
+
+    async def void(self, intent_id: str, key: str) -> Moved | Declined | Unknown:
+        """Releases what an intent has authorised."""
+        if self._client is None:
+            return Declined("payments_unavailable", NOT_NOW)
+        try:
+            intent = await self._client.v1.payment_intents.cancel_async(intent_id, {}, {"idempotency_key": key})
+        except stripe.StripeError as error:
+            return await self._after_refusal(error, intent_id, "canceled", 0)
+        return Moved(_id_of(intent.latest_charge))
+
+    async def give_back(self, intent_id: str, amount_minor: int, currency: str, key: str) -> Moved | Declined | Unknown:
+        """Refunds that much of an intent. The same key never refunds twice, within the provider's 24 hours."""
+        if self._client is None:
+            return Declined("payments_unavailable", NOT_NOW)
+        params: dict[str, Any] = {
+            "payment_intent": intent_id,
+            "amount": provider_amount(amount_minor, currency),
+            "metadata": {"stoa_refund": key},
+        }
+        try:
+            # What was paid on to the shop's account comes back from there, and its share of the fee with it.
+            intent = await self._client.v1.payment_intents.retrieve_async(intent_id)
+            if intent.transfer_data:
+                params["reverse_transfer"] = True
+                if intent.application_fee_amount:
+                    params["refund_application_fee"] = True
+            refund = await self._client.v1.refunds.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
+        except stripe.StripeError as error:
+            return _refusal(error)
+        return _refund_outcome(refund)
+
+    async def find_refund(self, intent_id: str, key: str) -> Moved | Declined | Unknown:
+        """What became of a refund that was asked for so long ago that its key is forgotten. Moves nothing."""
+        if self._client is None:
+            return Unknown("no payment provider is configured", intent_id)
+        try:
+            found = await self._client.v1.refunds.list_async({"payment_intent": intent_id, "limit": 100})
+        except stripe.StripeError as error:
+            return Unknown(str(error), intent_id)
+        for refund in found.data:
+            if (refund.metadata.to_dict() if refund.metadata else {}).get("stoa_refund") == key:
+                return _refund_outcome(refund)
+        return Declined("not_refunded", "The payment provider never gave this back. Please refund it again.", intent_id)
+
+    async def _after_refusal(
+        self, error: stripe.StripeError, intent_id: str, wanted: str, amount: int
+    ) -> Moved | Declined | Unknown:
+        """It may be so already: an earlier request's answer was lost, and its key has been forgotten since."""
+        assert self._client is not None
+        if not isinstance(error, stripe.InvalidRequestError):
+            return _refusal(error)
+        try:
+            intent = await self._client.v1.payment_intents.retrieve_async(intent_id)
+        except stripe.StripeError:
+            return _refusal(error)
+        if intent.status == wanted and intent.amount_received == amount:
+            return Moved(_id_of(intent.latest_charge))
+        return _refusal(error)
+
+
+def _refusal(error: stripe.StripeError) -> Declined | Unknown:
+    """Declined only when the provider said no, so that nothing has moved."""
+    match error:
+        case stripe.IdempotencyError():
+            log.error("payment key used twice", error=str(error))
+            return Unknown(str(error))
+        case stripe.CardError() | stripe.InvalidRequestError() | stripe.PermissionError():
+            return Declined(error.code or "refused", error.user_message or "The payment provider refused this.")
+        case _:
+            return Unknown(str(error))
+
+
+def _refund_outcome(refund: stripe.Refund) -> Moved | Declined:
+    if refund.status in ("failed", "canceled"):
+        return Declined(refund.failure_reason or "failed", "The payment provider could not give this back.")
+    return Moved(refund.id)
+
+
+def _id_of(charge: "str | stripe.Charge | None") -> str | None:
+    return charge.id if isinstance(charge, stripe.Charge) else charge
