@@ -11,13 +11,14 @@ from edge_renderer.shedding import Shedder
 
 _SPARE = 0.25
 """The part of a bucket that the less important may not use: pages nobody has asked for yet leave it to the renewal of
-those that are read, and carts to checkouts."""
+those that are read."""
 
 
 class Admission:
-    def __init__(self, fills: Buckets, passes: Buckets, shedder: Shedder) -> None:
+    def __init__(self, fills: Buckets, carts: Buckets, checkouts: Buckets, shedder: Shedder) -> None:
         self._fills = fills
-        self._passes = passes
+        self._carts = carts
+        self._checkouts = checkouts
         self._shedder = shedder
 
     def miss(self, store_id: StoreId) -> None:
@@ -37,11 +38,12 @@ class Admission:
     def cart(self, store_id: StoreId) -> None:
         """Raises OverShare or Overloaded."""
         self._shed(store_id)
-        self._charge(self._passes, store_id, Refusal.PASS_BUDGET, spare=_SPARE)
+        self._charge(self._carts, store_id, Refusal.PASS_BUDGET, spare=0.0)
 
     def checkout(self, store_id: StoreId) -> None:
-        """Who pays comes before who looks: only the shop's own budget counts. Raises OverShare."""
-        self._charge(self._passes, store_id, Refusal.PASS_BUDGET, spare=0.0)
+        """Who pays comes before who looks: only the shop's own budget counts, and it is a large one, because the origin
+        has a line for those who come at once, and gives each a place in it. Raises OverShare."""
+        self._charge(self._checkouts, store_id, Refusal.PASS_BUDGET, spare=0.0)
 
     def _shed(self, store_id: StoreId) -> None:
         if self._shedder.refuses(store_id):

@@ -44,7 +44,8 @@ def fairness_of(settings: EdgeSettings, clock: Callable[[], float]) -> Fairness:
     costs = Costs()
     shedder = Shedder(costs, settings.edge_late_seconds)
     fills = Buckets(settings.edge_tenant_fills_per_second, settings.edge_tenant_fills_burst, clock)
-    passes = Buckets(settings.edge_tenant_passes_per_second, settings.edge_tenant_passes_burst, clock)
+    carts = Buckets(settings.edge_tenant_passes_per_second, settings.edge_tenant_passes_burst, clock)
+    checkouts = Buckets(settings.edge_tenant_checkouts_per_second, settings.edge_tenant_checkouts_burst, clock)
     patience = settings.edge_wait_seconds, settings.edge_tenant_waiting
     precedence = Precedence(costs, _lane_limits(settings), clock)
     return Fairness(
@@ -53,7 +54,7 @@ def fairness_of(settings: EdgeSettings, clock: Callable[[], float]) -> Fairness:
         Turns("checkouts", settings.edge_checkouts, settings.edge_tenant_checkouts, *patience),
         costs,
         shedder,
-        Admission(fills, passes, shedder),
+        Admission(fills, carts, checkouts, shedder),
         precedence,
     )
 

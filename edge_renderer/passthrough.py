@@ -43,6 +43,7 @@ _ANSWERED = frozenset(
         b"link",
         b"location",
         b"referrer-policy",
+        b"refresh",
         b"retry-after",
         b"set-cookie",
         b"vary",

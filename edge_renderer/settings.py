@@ -39,8 +39,8 @@ class EdgeSettings(BaseSettings):
     edge_tenant_fills: int = Field(2, ge=1, description="Pages of one shop made at once by one worker")
     edge_carts: int = Field(32, ge=1, description="Cart requests passed on at once by one worker")
     edge_tenant_carts: int = Field(2, ge=1, description="Those of one shop")
-    edge_checkouts: int = Field(64, ge=1, description="Checkout requests passed on at once by one worker")
-    edge_tenant_checkouts: int = Field(32, ge=1, description="Those of one shop")
+    edge_checkouts: int = Field(128, ge=1, description="Checkout requests passed on at once by one worker")
+    edge_tenant_checkouts: int = Field(64, ge=1, description="Those of one shop")
     edge_wait_seconds: float = Field(2.0, gt=0, description="Longest wait for a turn of any of these kinds")
     edge_tenant_waiting: int = Field(64, ge=0, description="Requests of one shop that may wait for each kind of turn")
     edge_tenant_fills_per_second: float = Field(
@@ -48,9 +48,13 @@ class EdgeSettings(BaseSettings):
     )
     edge_tenant_fills_burst: int = Field(200, ge=4, description="Those it makes at a go after a pause")
     edge_tenant_passes_per_second: float = Field(
-        20.0, gt=0, description="Cart and checkout requests a worker passes on for one shop, in the long run"
+        20.0, gt=0, description="Cart requests a worker passes on for one shop, in the long run"
     )
     edge_tenant_passes_burst: int = Field(100, ge=4, description="Those it passes on at a go after a pause")
+    edge_tenant_checkouts_per_second: float = Field(
+        100.0, gt=0, description="Checkout requests a worker passes on for one shop, in the long run"
+    )
+    edge_tenant_checkouts_burst: int = Field(400, ge=4, description="Those it passes on at a go after a pause")
     edge_large_percent: float = Field(
         2.0, gt=0, le=100, description="Part of a worker's time up to which no shop steps behind smaller ones"
     )

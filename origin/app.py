@@ -18,6 +18,7 @@ from origin.api.storefront import cart, checkout, orders, webhook
 from origin.carts import Carts
 from origin.checkout.completer import Completer
 from origin.checkout.flow import Checkouts
+from origin.checkout.waiting_room import waiting_room_of
 from origin.collaborators import Collaborators
 from origin.db import Database
 from origin.jobs.imports import keep_resuming
@@ -52,7 +53,10 @@ def create_app(settings: OriginSettings) -> FastAPI:
         payments = Payments(settings)
         await db.open()
         checkouts = Checkouts(db, Carts(state), payments, settings)
-        app.state.collaborators = Collaborators(settings, db, state, payments, checkouts, Moves(db, payments), themes)
+        room = waiting_room_of(settings, db, state)
+        app.state.collaborators = Collaborators(
+            settings, db, state, payments, checkouts, room, Moves(db, payments), themes
+        )
         app.state.internal = InternalRoutes(app.state.collaborators)
         completer = asyncio.create_task(Completer(db, checkouts, payments, settings.reservation_seconds).run())
         resuming = asyncio.create_task(keep_resuming(db))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from origin.checkout.flow import Checkouts
+from origin.checkout.waiting_room import WaitingRoom
 from origin.db import Database
 from origin.orders.moves import Moves
 from origin.payments import Payments
@@ -20,5 +21,6 @@ class Collaborators:
     state: "Redis"
     payments: Payments
     checkouts: Checkouts
+    waiting_room: WaitingRoom
     moves: Moves
     themes: frozenset[str]  # the names of the installed themes

@@ -37,6 +37,22 @@ class OriginSettings(BaseSettings):
 
     origin_unfinished_imports: int = Field(5, ge=1, description="product imports of one shop that may wait or run")
     reservation_seconds: int = Field(900, ge=1, description="how long stock is held for a checkout")
+    checkout_shop_at_once: int = Field(
+        48, ge=1, description="checkouts of one shop a process works on; more wait in line"
+    )
+    checkout_at_once: int = Field(192, ge=1, description="checkouts of all shops a process works on at once")
+    checkout_hold_seconds: float = Field(
+        2.0,
+        ge=0,
+        description="how long a request of the first in line waits for its turn before it is told to come back",
+    )
+    waiting_look_seconds: float = Field(20.0, ge=2, description="longest time between two looks of a waiting buyer")
+    waiting_looks_per_second: float = Field(
+        100.0, gt=0, description="looks of a shop's waiting buyers; when more wait, each looks less often"
+    )
+    place_seconds: int = Field(
+        1800, ge=60, description="how long a place in line is kept for a buyer who does not look"
+    )
     admin_bucket_size: int = Field(4000, ge=1, description="admin API calls a token may make at once")
     admin_bucket_leak_per_second: float = Field(400.0, gt=0, description="admin API calls a token gets back a second")
 

@@ -29,6 +29,8 @@ DOORS = {
         "invalidation/__main__.py",
         "edge_renderer/cache/shared.py",
         "origin/carts.py",
+        "origin/checkout/line.py",
+        "origin/checkout/waiting_room.py",
         "origin/collaborators.py",
         "origin/app.py",
         "origin/jobs/",

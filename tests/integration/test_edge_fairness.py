@@ -21,8 +21,9 @@ async def origin() -> AsyncIterator[ScriptedOrigin]:
 
 @pytest.fixture
 async def edge(origin: ScriptedOrigin) -> AsyncIterator[Worker]:
-    """Eight new pages and eight carts at a go, then two a second of each; a quarter is for what matters more."""
-    limits = {"edge_tenant_fills_burst": 8, "edge_tenant_passes_burst": 8}
+    """Eight new pages, carts and checkouts at a go, then two a second of the first two; a quarter of the pages is for
+    what matters more."""
+    limits = {f"edge_tenant_{kind}_burst": 8 for kind in ("fills", "passes", "checkouts")}
     rates = {"edge_tenant_fills_per_second": 2, "edge_tenant_passes_per_second": 2}
     async with worker(origin, **limits, **rates) as made:
         for name, page in (("acorn", BOWL), ("birch", TEA)):
@@ -80,12 +81,12 @@ async def test_what_is_held_is_checked_though_the_budget_is_spent(edge: Worker, 
     assert origin.asked_for("target=" + BOWL.replace("/", "%2F")) == asked + 1
 
 
-async def test_carts_leave_a_part_of_the_budget_to_checkouts(edge: Worker) -> None:
-    assert await carts(edge, "acorn", 10) == [200] * 6 + [429] * 4
+async def test_carts_leave_checkouts_their_budget(edge: Worker) -> None:
+    assert await carts(edge, "acorn", 10) == [200] * 8 + [429] * 2
     checkouts = [
-        (await edge.at("acorn").post("/checkout", data={"email": "a@example.com"})).status_code for _ in range(3)
+        (await edge.at("acorn").post("/checkout", data={"email": "a@example.com"})).status_code for _ in range(9)
     ]
-    assert checkouts == [200, 200, 429]
+    assert checkouts == [200] * 8 + [429]
     assert await carts(edge, "birch", 6) == [200] * 6
     script = await edge.at("acorn").post("/cart/add.js", json={"id": 1})
     assert script.headers["content-type"] == "application/problem+json"

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,9 +17,19 @@ from origin.api.storefront.cart import CART_COOKIE, COUNT_COOKIE
 from origin.api.storefront.desk import CartDesk, CheckoutDesk
 from origin.api.storefront.forms import BadBody, is_json, read_fields
 from origin.api.storefront.pages import PRIVATE, problem_page, shop_page
+from origin.api.storefront.waiting import (
+    ShopLooks,
+    look,
+    place_of,
+    sold_out_page,
+    to_the_line,
+    waiting_page,
+    waiting_problem,
+)
 from origin.checkout.answers import Answer, AnswerKind
 from origin.checkout.shipping import shipping_rate, total_minor
 from origin.checkout.submission import countries, read_submission
+from origin.checkout.waiting_room import Waiting
 from origin.collaborators import Collaborators
 from origin.errors import Invalid, NotFound, Unavailable
 from origin.snapshots.shop import shop_part
@@ -28,6 +39,7 @@ router = APIRouter(include_in_schema=False)
 
 MAX_KEY = 255
 KEY_HEADER = "Idempotency-Key"
+LOOKS = ShopLooks()
 TEST_CARDS = (
     ("pm_card_visa", "Visa •••• 4242", "Succeeds"),
     ("pm_card_mastercard", "Mastercard •••• 4444", "Succeeds"),
@@ -49,6 +61,7 @@ class _Typed:
 
 @router.get("/checkout/checkout.css")
 @router.get("/checkout/card.js")
+@router.get("/checkout/queue.js")
 async def static(request: Request) -> Response:
     name = request.url.path.rpartition("/")[2]
     media_type = "text/css" if name.endswith(".css") else "text/javascript"
@@ -72,11 +85,50 @@ async def submit(
             return problem(400, "Bad request", error.description)
         return problem_page(400, error.description, PRIVATE)
     if is_json(request):
-        return await _submit_json(request, store_id, checkouts, fields)
-    typed = _Typed(fields, key=str(fields.get("key") or "")[:MAX_KEY])
+        return await _submit_json(request, store_id, checkouts, origin, fields)
+    return await _submit_form(request, store_id, desk, checkouts, db, origin, fields)
+
+
+@router.get("/checkout/queue")
+async def wait(
+    request: Request, store_id: StorefrontStore, desk: CartDesk, checkouts: CheckoutDesk, db: Db, origin: Origin
+) -> Response:
+    """The line's page: goes on with what the buyer had sent, as soon as it is their turn."""
+    if "application/json" in request.headers.get("Accept", ""):
+        return await look(request, store_id, origin)
     try:
-        wanted = read_submission(fields, request.cookies.get(CART_COOKIE, ""))
-        answer = await checkouts.submit(store_id, typed.key or secrets.token_urlsafe(16), wanted)
+        fields = await origin.waiting_room.forms.read(store_id, request.cookies.get(CART_COOKIE, ""))
+    except Unavailable as error:
+        return problem_page(503, f"{error}. This page tries again by itself.", PRIVATE | {"Refresh": "3"})
+    if fields is None:
+        return RedirectResponse("/checkout", 303, headers=PRIVATE)
+    return await _submit_form(request, store_id, desk, checkouts, db, origin, fields)
+
+
+async def _submit_form(
+    request: Request,
+    store_id: StoreId,
+    desk: CartDesk,
+    checkouts: CheckoutDesk,
+    db: Db,
+    origin: Collaborators,
+    fields: Mapping[str, Any],
+) -> Response:
+    typed = _Typed(fields, key=str(fields.get("key") or "")[:MAX_KEY])
+    cart, room, is_in_line = request.cookies.get(CART_COOKIE, ""), origin.waiting_room, request.method == "GET"
+    try:
+        wanted = read_submission(fields, cart)
+        submit = partial(checkouts.submit, store_id, typed.key or secrets.token_urlsafe(16), wanted)
+        answer = await room.through(store_id, cart, place_of(request), submit, is_forgiving=True)
+        if isinstance(answer, Waiting):
+            if is_in_line:
+                return await waiting_page(store_id, origin, LOOKS, answer)
+            await room.forms.keep(store_id, cart, {"key": secrets.token_urlsafe(16)} | dict(fields))
+            return to_the_line(answer)
+        if is_in_line:
+            await room.forms.forget(store_id, cart)
+        if is_in_line and answer.kind == AnswerKind.STOCK_GONE:
+            return await sold_out_page(store_id, origin, LOOKS, answer)
     except Invalid as error:
         typed.status, typed.errors = 422, error.fields
         about_cart = error.fields.get("cart")
@@ -136,7 +188,7 @@ async def come_back(
 
 
 async def _submit_json(
-    request: Request, store_id: StoreId, checkouts: CheckoutDesk, fields: Mapping[str, Any]
+    request: Request, store_id: StoreId, checkouts: CheckoutDesk, origin: Collaborators, fields: Mapping[str, Any]
 ) -> Response:
     key = request.headers.get(KEY_HEADER, "").strip()
     if not 1 <= len(key) <= MAX_KEY:
@@ -146,13 +198,17 @@ async def _submit_json(
         return problem(400, "Idempotency key missing", text)
     token = str(fields.get("cart") or request.cookies.get(CART_COOKIE, ""))
     try:
-        answer = await checkouts.submit(store_id, key, read_submission(fields, token))
+        submit = partial(checkouts.submit, store_id, key, read_submission(fields, token))
+        said, room = str(fields.get("place") or ""), origin.waiting_room
+        answer = await room.through(store_id, token, said or place_of(request), submit, is_forgiving=not said)
     except Invalid as error:
         return problem(422, "Invalid submission", "Some fields need another value.", errors=error.fields)
     except Unavailable as error:
         refused = problem(503, "Temporarily unavailable", f"{error}. Please send the same request again.")
         refused.headers["Retry-After"] = "1"
         return refused
+    if isinstance(answer, Waiting):
+        return waiting_problem(answer)
     return _as_json(answer, checkouts.link(store_id, answer.attempt_id) if answer.attempt_id else "")
 
 

@@ -23,6 +23,7 @@ def shop_page(
     status: int = 200,
     api_base: str = "",
     uses_card_field: bool = False,
+    uses_own_script: bool = False,
 ) -> HTMLResponse:
     """`api_base`: where else a submitted form may be led on to, besides https (a sandbox's page of the bank)."""
     nonce = secrets.token_urlsafe(12)
@@ -37,11 +38,12 @@ def shop_page(
             nonce=nonce,
             css_version=static_file("checkout.css")[1],
             script_version=static_file("card.js")[1],
+            queue_version=static_file("queue.js")[1],
             **values,
         )
     )
     headers = PRIVATE | {
-        "Content-Security-Policy": _policy(nonce, api_base, uses_card_field),
+        "Content-Security-Policy": _policy(nonce, api_base, uses_card_field, uses_own_script),
         "X-Content-Type-Options": "nosniff",
         "X-Robots-Tag": "noindex",
         "Referrer-Policy": "same-origin",
@@ -56,7 +58,7 @@ def problem_page(status: int, text: str, headers: Mapping[str, str]) -> HTMLResp
     return HTMLResponse(html, status, dict(headers) | {"Content-Security-Policy": policy})
 
 
-def _policy(nonce: str, api_base: str, uses_card_field: bool) -> str:
+def _policy(nonce: str, api_base: str, uses_card_field: bool, uses_own_script: bool) -> str:
     base = urlsplit(api_base)
     onward = f" {base.scheme}://{base.netloc}" if base.scheme == "http" else ""
     rules = [
@@ -68,6 +70,8 @@ def _policy(nonce: str, api_base: str, uses_card_field: bool) -> str:
         "base-uri 'none'",
         "frame-ancestors 'none'",
     ]
+    if uses_own_script:
+        rules += ["script-src 'self'", "connect-src 'self'"]
     if uses_card_field:
         rules[1] = "style-src 'self' 'unsafe-inline'"  # the provider's field styles its own frame's element
         rules += [
