@@ -91,7 +91,7 @@ class _PaymentSettings(Protocol):
     def stripe_webhook_secret(self) -> str: ...
 
 
-class _Client(HTTPXClient):
+class HttpClient(HTTPXClient):
     """The library's own, but giving the body as httpx wants it: the other way is deprecated there."""
 
     def _get_request_args_kwargs(self, method: str, url: str, headers: Mapping[str, str], post_data: Any) -> list[Any]:
@@ -104,7 +104,7 @@ class Payments:
 
     def __init__(self, settings: _PaymentSettings, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._webhook_secret = settings.stripe_webhook_secret
-        self._http = _Client(timeout=timeout_seconds)
+        self._http = HttpClient(timeout=timeout_seconds)
         self._client: StripeClient | None = None
         if settings.stripe_secret_key:
             self._client = StripeClient(

@@ -272,17 +272,29 @@ def _outcome(network_status: str, message: str, kind: str) -> Resource:
 
 
 def _card_details(card: TestCard, intent: Resource, is_authenticated: bool) -> Resource:
+    unavailable = {"status": "unavailable"}
     return {
         "amount_authorized": intent["amount"],
+        "authorization_code": None,
         "brand": card.brand,
         "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
         "country": "US",
         "exp_month": 12,
         "exp_year": 2034,
+        "extended_authorization": {"status": "disabled"},
         "fingerprint": f"sandbox{card.last4}",
         "funding": card.funding,
+        "incremental_authorization": unavailable,
+        "installments": None,
         "last4": card.last4,
+        "mandate": None,
+        "multicapture": unavailable,
         "network": card.brand,
+        "network_token": {"used": False},
+        "network_transaction_id": None,
+        "overcapture": {"maximum_amount_capturable": intent["amount"], **unavailable},
+        "regulated_status": "unregulated",
         "three_d_secure": _AUTHENTICATED if is_authenticated else None,
+        "transaction_link_id": None,
         "wallet": None,
     }
