@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from contracts import crash_points
 from invalidation.bus import Bus
 from invalidation.errors import MisconfiguredError
 from invalidation.event_queue import EventQueue
@@ -54,6 +55,7 @@ def main() -> None:
         # Without the values: a URL holds a password.
         wrong = "; ".join(f"STOA_{detail['loc'][0]}".upper() + f": {detail['msg']}" for detail in error.errors())
         sys.exit(f"The relay cannot start. {wrong}")
+    crash_points.arm(settings.crash_at)
     try:
         uvloop.run(relay_until_stopped(settings))
     except MisconfiguredError as error:

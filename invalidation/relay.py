@@ -18,6 +18,7 @@ import psycopg
 import structlog
 from redis.exceptions import RedisError
 
+from contracts import crash_points
 from contracts.events import BusMessage, StreamId
 from contracts.tenant import StoreId
 from invalidation.bounded_connection import BoundedConnection
@@ -229,6 +230,8 @@ class Relay:
         # The server's clock showed at least this when the drain began: its answer was under way before it had come.
         began_server_ms = server_ms + math.floor((began - seen_at) * 1000)
         rows = await outbox.read(self._settings.relay_batch_rows)
+        if rows:
+            crash_points.reached("relay.drained")
         is_complete = len(rows) < self._settings.relay_batch_rows
         messages = coalesce(rows, partial(self._committed_ms, began, began_server_ms))
         is_silent = began - self._published_at >= self._settings.relay_heartbeat_ms / 1000
@@ -236,8 +239,11 @@ class Relay:
             await self._publish(messages, began, began_server_ms if is_complete else None)
         if rows:
             self._found_at = began
+            crash_points.reached("relay.published")
             await self._enqueue([row for row in rows if row.topic is not None])
+            crash_points.reached("relay.enqueued")
             await outbox.delete(rows)
+            crash_points.reached("relay.deleted")
             self.counters.drains += 1
             self.counters.rows += len(rows)
         if is_complete:

@@ -3,6 +3,8 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts import crash_points
+
 _HOUR_MS = 3_600_000
 
 
@@ -35,3 +37,8 @@ class RelaySettings(BaseSettings):
     )
     job_seconds: int = Field(300, ge=1, description="Time a job made from an event may run")
     import_job_seconds: int = Field(3600, ge=1, description="Time an import may run")
+    crash_at: str = Field(
+        "",
+        pattern=crash_points.CRASH_AT,
+        description="for tests of recovery: NAME:PASSAGE:kill, or disconnect for kill",
+    )

@@ -6,6 +6,7 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
+from contracts import crash_points
 from origin.app import create_app
 from origin.logs import log_as_json, wrong_settings
 from origin.settings import OriginSettings
@@ -17,6 +18,7 @@ def main() -> None:
         settings = OriginSettings()  # from the environment
     except ValidationError as error:
         sys.exit(f"The origin cannot start. {wrong_settings(error)}")
+    crash_points.arm(settings.crash_at)
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # a collection of all that was loaded would hold up every request for a tenth of a second

@@ -15,6 +15,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from contracts import crash_points
+from contracts.crash_points import LineBroken
 from contracts.tenant import StoreId
 from origin.errors import Conflict, Unavailable
 
@@ -146,10 +148,12 @@ class Carts:
         if len(encoded) > MAX_CART_BYTES:
             raise Conflict("the cart is full; remove something first")
         try:
+            crash_points.reached("cart.write")
             done = await self._state.eval(
                 _SET_IF_UNCHANGED, 1, _key(store_id, cart.token), old, encoded, str(TTL_SECONDS)
             )
-        except RedisError as error:
+            crash_points.reached("cart.written")
+        except (RedisError, LineBroken) as error:
             raise _unreachable() from error
         return bool(done)
 

@@ -15,6 +15,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from contracts import crash_points
+from contracts.crash_points import LineBroken, Step
 from contracts.tenant import StoreId
 from origin.errors import MisconfiguredError, Unavailable
 from origin.outage import Outage
@@ -109,22 +111,37 @@ class Database:
         await self._router.close()
 
     @asynccontextmanager
-    async def tenant(self, store_id: StoreId) -> AsyncIterator[Tx]:
-        """A transaction that sees one tenant. Commits at the end of the block, rolls back on any exception."""
+    async def tenant(self, store_id: StoreId, *, step: Step | None = None) -> AsyncIterator[Tx]:
+        """A transaction that sees one tenant. Commits at the end of the block, rolls back on any exception.
+
+        Only a `step` may write: it has a name, so that a test can end the program before and after its commit.
+        """
         async with _connection(self._app) as connection:
-            await connection.execute(b"BEGIN; " + _tenant_is(store_id))
-            yield connection
-            await connection.execute("COMMIT")
+            if step is None:
+                await connection.execute(b"BEGIN READ ONLY; " + _tenant_is(store_id))
+                yield connection
+                await connection.execute("COMMIT")
+            else:
+                await connection.execute(b"BEGIN; " + _tenant_is(store_id))
+                yield connection
+                crash_points.committing(step)
+                await connection.execute("COMMIT")
+                crash_points.committed(step)
 
     async def read_row(self, store_id: StoreId, statement: bytes, values: Mapping[str, Any]) -> DictRow | None:
         """The only row of one reading statement, in a transaction that sees one tenant: all in one round trip."""
         async with _connection(self._app) as connection:
             return await connection.one_row(b"BEGIN READ ONLY", _tenant_is(store_id), Statement.of(statement), values)
 
-    async def write_row(self, store_id: StoreId, statement: bytes, values: Mapping[str, Any]) -> DictRow | None:
+    async def write_row(
+        self, store_id: StoreId, statement: bytes, values: Mapping[str, Any], *, step: Step
+    ) -> DictRow | None:
         """The same of a statement that writes; None if it returns no row. Committed when this returns."""
         async with _connection(self._app) as connection:
-            return await connection.one_row(b"BEGIN", _tenant_is(store_id), Statement.of(statement), values)
+            crash_points.committing(step)
+            row = await connection.one_row(b"BEGIN", _tenant_is(store_id), Statement.of(statement), values)
+            crash_points.committed(step)
+            return row
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Tx]:
@@ -157,7 +174,7 @@ async def _connection(pool: Pool) -> AsyncIterator[ReadingConnection]:
         connection = await pool.getconn()
         try:
             yield connection
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, LineBroken):
             # The query may still run on the server: a connection in that state must not serve another tenant.
             await connection.close()
             raise
@@ -171,7 +188,7 @@ async def _connection(pool: Pool) -> AsyncIterator[ReadingConnection]:
         raise Unavailable("no database connection is free") from error
     except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
         raise Unavailable("the database took too long") from error
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, LineBroken) as error:
         if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
             raise
         raise Unavailable("the database cannot be reached") from error

@@ -11,6 +11,8 @@ import stripe
 import structlog
 from stripe import HTTPXClient, StripeClient
 
+from contracts import crash_points
+from contracts.crash_points import LineBroken
 from contracts.money import decimals
 from origin.errors import OriginError
 
@@ -97,6 +99,17 @@ class HttpClient(HTTPXClient):
     def _get_request_args_kwargs(self, method: str, url: str, headers: Mapping[str, str], post_data: Any) -> list[Any]:
         options = {"headers": headers, "content": post_data or b"", "timeout": self._timeout}
         return [(method, url), options]
+
+    async def request_async(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> Any:
+        if method != "post":
+            return await super().request_async(method, url, headers, post_data)
+        try:
+            crash_points.reached("provider.ask")
+            answer = await super().request_async(method, url, headers, post_data)
+            crash_points.reached("provider.answered")
+        except LineBroken as error:
+            self._handle_request_error(error)
+        return answer
 
 
 class Payments:

@@ -3,6 +3,8 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts import crash_points
+
 
 class OriginSettings(BaseSettings):
     """Read from the environment, each name with the prefix STOA_."""
@@ -52,6 +54,11 @@ class OriginSettings(BaseSettings):
     )
     place_seconds: int = Field(
         1800, ge=60, description="how long a place in line is kept for a buyer who does not look"
+    )
+    crash_at: str = Field(
+        "",
+        pattern=crash_points.CRASH_AT,
+        description="for tests of recovery: NAME:PASSAGE:kill, or disconnect for kill",
     )
     admin_bucket_size: int = Field(4000, ge=1, description="admin API calls a token may make at once")
     admin_bucket_leak_per_second: float = Field(400.0, gt=0, description="admin API calls a token gets back a second")

@@ -92,7 +92,7 @@ async def create_store(
         row = await (await tx.execute("SELECT nextval('store_id_seq') AS id")).fetchone()
     store_id = StoreId(row["id"] if row else 0)
     try:
-        async with db.tenant(store_id) as tx:
+        async with db.tenant(store_id, step="store.create") as tx:
             created_at = await _insert_store(tx, store_id, host, new)
             token = await issue_token(tx, store_id, "admin")
             await outbox.add(tx, store_id, [keys.host_tag(host), keys.shop_tag(store_id)])
@@ -143,7 +143,7 @@ async def list_stores(db: Database, *, after: int = 0, limit: int = 50) -> list[
 
 async def set_status(db: Database, store_id: StoreId, status: StoreStatus) -> Store:
     """Suspends, resumes or closes; every edge hears of it. A closed store stays closed. Raises NotFound, Invalid."""
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, step="store.status") as tx:
         cursor = await tx.execute(
             """UPDATE store SET status = %s, closed_at = CASE WHEN %s = 'closed' THEN coalesce(closed_at, now()) END
                WHERE id = %s AND (status <> 'closed' OR %s = 'closed')

@@ -66,10 +66,10 @@ async def claim(db: Database, store_id: StoreId, key: str, wanted: Submission) -
         "payment": wanted.payment_method,
         "seconds": LEASE_SECONDS,
     }
-    row = await db.write_row(store_id, _CLAIM, values)
+    row = await db.write_row(store_id, _CLAIM, values, step="checkout.claim")
     if row is not None:
         return _attempt(row), True
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, step="checkout.claim_again") as tx:
         return await _claim_again(tx, store_id, key, wanted)
 
 

@@ -70,7 +70,7 @@ class Completer:
                 log.error("failed to drive", **about, error=repr(error))
 
     async def drive(self, store_id: StoreId, attempt_id: int) -> None:
-        async with self._db.tenant(store_id) as tx:
+        async with self._db.tenant(store_id, step="checkout.take_over") as tx:
             try:
                 attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
             except NotFound:

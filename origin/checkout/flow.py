@@ -65,8 +65,8 @@ class Checkouts:
         self._payments = payments
         self._settings = settings
         self._links = URLSafeSerializer(settings.signing_key, salt="checkout-attempt")
-        self._reservations = GroupCommit[Wish, int](db, self._reserve_all)
-        self._sales = GroupCommit[Paid, Answer](db, self._sell_all)
+        self._reservations = GroupCommit[Wish, int](db, self._reserve_all, step="checkout.reserve")
+        self._sales = GroupCommit[Paid, Answer](db, self._sell_all, step="checkout.sell")
 
     async def submit(self, store_id: StoreId, key: str, wanted: Submission) -> Answer:
         """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
@@ -95,7 +95,7 @@ class Checkouts:
             if refusal.answer.kind in (AnswerKind.CART_EMPTY, AnswerKind.CART_TAKEN):
                 await self._release(store_id, attempt.id)
             elif refusal.answer.kind != AnswerKind.IN_PROGRESS:
-                async with self._db.tenant(store_id) as tx:
+                async with self._db.tenant(store_id, step="checkout.refuse") as tx:
                     await attempts.refuse(tx, store_id, attempt.id, refusal.answer)
             return refusal.answer
         except (Invalid, Unavailable):
@@ -164,7 +164,7 @@ class Checkouts:
         async def work(tx: Tx) -> Answer | None:
             return await settling.settle(tx, store_id, attempt_id, outcome, rules)
 
-        return await in_transaction(self._db, store_id, work)
+        return await in_transaction(self._db, store_id, work, step="checkout.settle")
 
     async def look(self, store_id: StoreId, attempt_id: int) -> Answer:
         """The buyer is back, or asks how it stands: what the provider says now counts. Raises NotFound."""
@@ -255,7 +255,7 @@ class Checkouts:
         async def work(tx: Tx) -> Answer:
             return await settling.place_free(tx, store_id, attempt_id, rules)
 
-        answer = await in_transaction(self._db, store_id, work)
+        answer = await in_transaction(self._db, store_id, work, step="checkout.place_free")
         await self.empty_cart(store_id, attempt_id)
         return answer
 
@@ -264,7 +264,7 @@ class Checkouts:
         key = await self.payment_key_of(store_id, attempt_id)
         if not await self._payments.refund(intent_id, f"{key}-refund"):
             return processing(attempt_id)
-        async with self._db.tenant(store_id) as tx:
+        async with self._db.tenant(store_id, step="checkout.refunded") as tx:
             return await settling.refunded(tx, store_id, attempt_id, intent_id, rules)
 
     async def refund(self, store_id: StoreId, attempt_id: int, intent_id: str) -> Answer:
@@ -274,10 +274,10 @@ class Checkouts:
         async def work(tx: Tx) -> None:
             await settling.give_up(tx, store_id, attempt_id)
 
-        await in_transaction(self._db, store_id, work)
+        await in_transaction(self._db, store_id, work, step="checkout.give_up")
 
     async def _release(self, store_id: StoreId, attempt_id: int) -> None:
-        async with self._db.tenant(store_id) as tx:
+        async with self._db.tenant(store_id, step="checkout.release") as tx:
             await attempts.release(tx, store_id, attempt_id)
 
     async def _rules(self, store_id: StoreId) -> Rules:

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import psycopg
 
+from contracts.crash_points import Step
 from contracts.tenant import StoreId
 from origin.db import Database, Tx
 from origin.errors import Unavailable
@@ -40,9 +41,12 @@ class _Place(Generic[Wish, Verdict]):
 
 
 class GroupCommit(Generic[Wish, Verdict]):
-    def __init__(self, db: Database, work: Work[Wish, Verdict], most_at_once: int = MOST_AT_ONCE) -> None:
+    def __init__(
+        self, db: Database, work: Work[Wish, Verdict], *, step: Step, most_at_once: int = MOST_AT_ONCE
+    ) -> None:
         self._db = db
         self._work = work
+        self._step = step
         self._most_at_once = most_at_once
         self._lines: dict[StoreId, deque[_Place[Wish, Verdict]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,8 +80,9 @@ class GroupCommit(Generic[Wish, Verdict]):
         if not batch:
             return
         try:
+            wishes = [place.wish for place in batch]
             verdicts = await in_transaction(
-                self._db, store_id, lambda tx: self._work(tx, store_id, [place.wish for place in batch])
+                self._db, store_id, lambda tx: self._work(tx, store_id, wishes), step=self._step
             )
         except BaseException as error:
             if len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, Unavailable):
@@ -93,11 +98,13 @@ class GroupCommit(Generic[Wish, Verdict]):
                 place.tell(verdict)
 
 
-async def in_transaction(db: Database, store_id: StoreId, work: Callable[[Tx], Awaitable[Result]]) -> Result:
+async def in_transaction(
+    db: Database, store_id: StoreId, work: Callable[[Tx], Awaitable[Result]], *, step: Step
+) -> Result:
     """Runs `work` in one transaction, again when PostgreSQL chose it as a deadlock's victim. Raises Unavailable."""
     for tries_left in reversed(range(DEADLOCK_TRIES)):
         try:
-            async with db.tenant(store_id) as tx:
+            async with db.tenant(store_id, step=step) as tx:
                 return await work(tx)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
             if not tries_left:

@@ -54,7 +54,7 @@ class Overtaken(Exception):
 
 async def claim(db: Database, store_id: StoreId, import_id: int) -> Claim | None:
     """None if there is nothing to do: it is finished, or somebody is at it."""
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, step="import.claim") as tx:
         cursor = await tx.execute(
             """UPDATE product_import
                SET state = 'running', attempts = attempts + 1, started_at = coalesce(started_at, now()),
@@ -84,7 +84,7 @@ async def _forget_finished(tx: Tx, store_id: StoreId, import_id: int) -> None:
 
 async def tell_total(db: Database, store_id: StoreId, import_id: int, rows: int) -> None:
     """How many rows the file has; whoever takes the import over says the same."""
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, step="import.total") as tx:
         await tx.execute(
             "UPDATE product_import SET rows_total = %s WHERE store_id = %s AND id = %s", [rows, store_id, import_id]
         )
@@ -133,7 +133,7 @@ async def count(tx: Tx, store_id: StoreId, import_id: int, step: Step) -> None:
 
 async def finish(db: Database, store_id: StoreId, import_id: int, from_byte: int, error: str | None = None) -> None:
     """Done, or failed with a sentence. The file is let go. Raises Overtaken."""
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, step="import.finish") as tx:
         cursor = await tx.execute(
             """UPDATE product_import
                SET state = %s, error = %s, body = NULL, locked_until = NULL, finished_at = now(),
@@ -176,7 +176,7 @@ async def resume_due(db: Database, *, at_most: int = 100) -> int:
 
 
 async def _resume(db: Database, store_id: StoreId, import_id: int) -> bool:
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, step="import.resume") as tx:
         cursor = await tx.execute(
             """UPDATE deadline SET due_at = now() + make_interval(secs => %s)
                WHERE store_id = %s AND kind = %s AND subject_id = %s AND due_at < now()""",
@@ -189,7 +189,7 @@ async def _resume(db: Database, store_id: StoreId, import_id: int) -> bool:
 
 async def release(db: Database, store_id: StoreId, import_id: int, from_byte: int) -> None:
     """Lets somebody else go on from here at once, and does not count as an attempt."""
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, step="import.release") as tx:
         await tx.execute(
             """UPDATE product_import SET locked_until = NULL, attempts = greatest(attempts - 1, 0)
                WHERE store_id = %s AND id = %s AND state = 'running' AND bytes_read = %s""",

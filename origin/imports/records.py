@@ -50,7 +50,7 @@ async def request_import(
     db: Database, store_id: StoreId, *, filename: str, body: bytes, overwrites: bool, at_most: int
 ) -> ImportRecord:
     """Stores the file and hands it to the job queue, both or neither. Raises Conflict if `at_most` are unfinished."""
-    async with db.tenant(store_id) as tx:
+    async with db.tenant(store_id, step="import.request") as tx:
         await _refuse_too_many(tx, store_id, at_most)
         cursor = await tx.execute(
             f"""INSERT INTO product_import (store_id, filename, body, body_bytes, overwrites)

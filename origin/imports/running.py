@@ -166,7 +166,7 @@ class _Run:
     async def _write(self, writer: Writer, batch: _Batch, *, one_by_one: bool) -> None:
         # A file may end with a batch that has no rows of its own, only a remark.
         to_byte = max(batch.to_byte, self.position)
-        async with self._db.tenant(self._store_id) as tx:
+        async with self._db.tenant(self._store_id, step="import.batch") as tx:
             step = leases.Step(self.position, to_byte, rows=batch.rows)
             await leases.advance(tx, self._store_id, self._claim.import_id, step)
             if one_by_one:

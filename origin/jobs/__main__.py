@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from contracts import crash_points
 from contracts.events import QUEUES
 from origin.jobs import events
 from origin.jobs.worker import LONGEST_PAUSE_SECONDS, QueueWorker
@@ -56,6 +57,7 @@ def main() -> None:
         settings = OriginSettings()  # from the environment
     except ValidationError as error:
         sys.exit(f"The worker cannot start. {wrong_settings(error)}")
+    crash_points.arm(settings.crash_at)
     queue_name = _asked_queue()
     events.check()
     stop = Stop()

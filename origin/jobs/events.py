@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from contracts import crash_points
 from contracts.events import Topic
 from contracts.tenant import StoreId
 from origin.carts import Carts
@@ -43,7 +44,9 @@ Handler = Callable[[Tools, Event], Awaitable[None]]
 
 def handle(event: dict[str, Any]) -> None:
     """The job the relay queues (contracts.events.EVENT_JOB): `store_id`, `topic`, `payload`."""
+    crash_points.reached("job.begun")
     asyncio.run(_handle(Event(StoreId(int(event["store_id"])), Topic(event["topic"]), event["payload"])))
+    crash_points.reached("job.done")
 
 
 async def _handle(event: Event) -> None:

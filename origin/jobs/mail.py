@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 from jinja2 import Environment
 
+from contracts import crash_points
 from contracts.snapshot import Part
 from contracts.tenant import StoreId
 from origin.db import Database
@@ -55,7 +56,8 @@ async def confirm_order(
         return False
     message = order_message(templates, settings, shop.part, receipt)
     await asyncio.to_thread(send, settings.smtp_url, message)
-    async with db.tenant(store_id) as tx:
+    crash_points.reached("mail.sent")
+    async with db.tenant(store_id, step="mail.confirm") as tx:
         await tx.execute(
             "UPDATE sales_order SET confirmation_sent_at = now() WHERE store_id = %s AND id = %s", [store_id, order_id]
         )

@@ -18,6 +18,7 @@ from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
+from contracts import crash_points
 from contracts.events import IMPORT_QUEUE
 from origin.jobs.event_job import EventJob
 
@@ -72,6 +73,14 @@ class QueueWorker(Worker):
             self.queues, connection=connection, serializer=JSONSerializer, logging_level="WARNING"
         )
         self._retries.prepare_registries([queue_name])
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        crash_points.reached("job.taken")
+        super().execute_job(job, queue)
+
+    def handle_job_success(self, *arguments: Any, **named: Any) -> None:
+        super().handle_job_success(*arguments, **named)
+        crash_points.reached("job.acknowledged")
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         return LAPSE_SECONDS

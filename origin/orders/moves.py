@@ -100,13 +100,13 @@ class Moves:
 
     async def finish(self, store_id: StoreId, payment_id: int) -> None:
         """Asks the provider and writes what it said. Does nothing for what has been decided; may be called again."""
-        async with self._db.tenant(store_id) as tx:
+        async with self._db.tenant(store_id, step="payment.take_over") as tx:
             question = await _question(tx, store_id, payment_id)
             if question is None:
                 await _sleep(tx, store_id, payment_id)
                 return
         answer = await self._ask(question)
-        async with self._db.tenant(store_id) as tx:
+        async with self._db.tenant(store_id, step="payment.settle") as tx:
             if isinstance(answer, Unknown):
                 log.warning("payment not decided yet", store_id=store_id, payment_id=payment_id, reason=answer.reason)
                 await _look_again(tx, store_id, payment_id, max(LOOK_AGAIN_SECONDS, question.age_seconds / 4))

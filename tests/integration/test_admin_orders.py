@@ -32,7 +32,7 @@ async def place(merchant, number, *, product=None, state="placed", **columns):
         **columns,
     }
     names, places = ", ".join(values), ", ".join(["%s"] * len(values))
-    async with merchant.app.state.collaborators.db.tenant(merchant.store_id) as tx:
+    async with merchant.app.state.collaborators.db.tenant(merchant.store_id, step="a test") as tx:
         customer = await (
             await tx.execute(
                 """INSERT INTO customer (store_id, email, first_name) VALUES (%s, 'ada@example.com', 'Ada')

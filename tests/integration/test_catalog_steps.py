@@ -9,14 +9,14 @@ from contracts.tenant import StoreId
 from origin.catalog import availability, changes, handles, membership
 from origin.catalog.handles import Handled
 from origin.catalog.rules import checked_rules
-from origin.db import Database
+from tests.fixtures.origin import DatabaseOfTests
 
 ACORN, BIRCH = StoreId(1), StoreId(2)
 
 
 @pytest.fixture
 async def db(database):
-    opened = Database(database.app, database.router, connections=4)
+    opened = DatabaseOfTests(database.app, database.router, connections=4)
     await opened.open()
     for store_id in (ACORN, BIRCH):
         async with opened.tenant(store_id) as tx:

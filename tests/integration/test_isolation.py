@@ -8,13 +8,14 @@ import pytest
 from contracts.tenant import StoreId
 from origin.db import Database
 from origin.errors import MisconfiguredError, Unavailable
+from tests.fixtures.origin import DatabaseOfTests
 
 ACORN, BIRCH = StoreId(1), StoreId(2)
 
 
 @pytest.fixture
 async def db(database):
-    opened = Database(database.app, database.router, connections=1)
+    opened = DatabaseOfTests(database.app, database.router, connections=1)
     await opened.open()
     for store_id in (ACORN, BIRCH):
         async with opened.tenant(store_id) as tx:

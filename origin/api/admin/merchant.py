@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 from starlette.responses import JSONResponse
 
+from contracts.crash_points import Step
 from contracts.tenant import StoreId
 from origin.api.admin.fields import MAX_ID
 from origin.api.admin.lists import Listed, ListRequest, asked_fields, only
@@ -31,7 +32,8 @@ class Merchant:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[tuple[Tx, Shapes]]:
         """The request's one transaction, and how this shop's rows are shown."""
-        async with clashes_named(), self.origin.db.tenant(self.store_id) as tx:
+        step: Step | None = None if self.request.method == "GET" else "admin.write"
+        async with clashes_named(), self.origin.db.tenant(self.store_id, step=step) as tx:
             shop = await shops.read(tx, self.store_id)
             yield tx, Shapes.of(shop, self.origin.settings.storefront_url(shop.host))
 
