@@ -22,6 +22,8 @@ class Topic(StrEnum):
     ORDER_CREATED = "orders/create"
     ORDER_PAID = "orders/paid"
     ORDER_UPDATED = "orders/updated"
+    ORDER_CANCELLED = "orders/cancelled"
+    ORDER_DELETED = "orders/delete"
     REFUND_CREATED = "refunds/create"
     IMPORT_REQUESTED = "stoa/import"
 

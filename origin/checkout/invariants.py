@@ -38,14 +38,16 @@ _RULES = {
             ON sales_order.store_id = reservation.store_id AND sales_order.id = reservation.order_id
         WHERE reservation.store_id = %(store_id)s AND CASE sales_order.state
             WHEN 'pending' THEN 'held' WHEN 'placed' THEN 'sold' ELSE 'released' END <> reservation.state""",
-    "of each item, an order's reservations are as many as its lines": """
+    "of each item, an order's reservations are as many as its lines, or fewer if a merchant wrote it": """
         SELECT format('order %%s, item %%s: %%s ordered, %%s reserved', reserved.order_id, reserved.inventory_item_id,
                       coalesce(ordered.quantity, 0), reserved.quantity) AS what
         FROM (SELECT order_id, inventory_item_id, sum(quantity) AS quantity FROM reservation
               WHERE store_id = %(store_id)s GROUP BY 1, 2) AS reserved
         LEFT JOIN (SELECT order_id, inventory_item_id, sum(quantity) AS quantity FROM order_line
                    WHERE store_id = %(store_id)s GROUP BY 1, 2) AS ordered USING (order_id, inventory_item_id)
-        WHERE reserved.quantity IS DISTINCT FROM ordered.quantity""",
+        JOIN sales_order ON sales_order.store_id = %(store_id)s AND sales_order.id = reserved.order_id
+        WHERE reserved.quantity > coalesce(ordered.quantity, 0)
+           OR reserved.quantity < ordered.quantity AND sales_order.cart_token IS NOT NULL""",
     "an order's payments and refunds are its total if it is placed, and nothing otherwise": """
         SELECT format('order %%s is %%s: %%s of %%s', sales_order.id, sales_order.state, coalesce(paid.minor, 0),
                       sales_order.total_minor) AS what
@@ -66,7 +68,7 @@ _RULES = {
         SELECT format('%%s orders from %%s to %%s, counter at %%s',
                       count(*), min(number), max(number), max(counter.value)) AS what
         FROM sales_order LEFT JOIN counter ON counter.store_id = sales_order.store_id AND counter.name = 'order_number'
-        WHERE sales_order.store_id = %(store_id)s AND state = 'placed' AND sales_order.cart_token IS NOT NULL
+        WHERE sales_order.store_id = %(store_id)s AND state = 'placed'
         HAVING count(*) > 0 AND (max(number) - min(number) + 1 <> count(*)
                                  OR max(number) IS DISTINCT FROM max(counter.value))""",
     "an open attempt will be looked at": """

@@ -108,18 +108,39 @@ async def sell_late(tx: Tx, store_id: StoreId, order_id: int) -> Shortage | None
     pieces = (await _lock_levels(tx, store_id, wanted)).take(wanted)
     if isinstance(pieces, Shortage):
         return pieces
-    await _move(tx, store_id, pieces, to_available=-1, to_reserved=0)
     await tx.execute(
         "DELETE FROM reservation WHERE store_id = %s AND order_id = %s AND state = 'released'", [store_id, order_id]
     )
+    await _take_sold(tx, store_id, order_id, pieces)
+    return None
+
+
+async def take(
+    tx: Tx, store_id: StoreId, order_id: int, wanted: Mapping[int, int], *, may_be_short: bool
+) -> Shortage | None:
+    """For an order that is placed at once, by its merchant: all of it, or (`may_be_short`) what there is of it."""
+    await _lock_products(tx, store_id, [order_id])
+    levels = await _lock_levels(tx, store_id, wanted)
+    pieces = levels.take(wanted)
+    if isinstance(pieces, Shortage) and may_be_short:
+        there = {**wanted, **pieces.left}
+        pieces = levels.take({item_id: quantity for item_id, quantity in there.items() if quantity})
+    if isinstance(pieces, Shortage):
+        return pieces
+    await _take_sold(tx, store_id, order_id, pieces)
+    return None
+
+
+async def _take_sold(tx: Tx, store_id: StoreId, order_id: int, pieces: Sequence[Piece]) -> None:
+    """From what is available to what is sold, without having been held."""
+    await _move(tx, store_id, pieces, to_available=-1, to_reserved=0)
     await tx.execute(
         """INSERT INTO reservation (store_id, order_id, inventory_item_id, location_id, quantity, state, expires_at)
            SELECT %s, %s, item_id, location_id, quantity, 'sold', now()
            FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS piece (item_id, location_id, quantity)""",
         [store_id, order_id, *_columns(pieces)],
     )
-    await stock_moved(tx, store_id, set(wanted))
-    return None
+    await stock_moved(tx, store_id, {piece.item_id for piece in pieces})
 
 
 async def hold_longer(tx: Tx, store_id: StoreId, order_id: int, seconds: float) -> None:

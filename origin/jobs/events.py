@@ -62,9 +62,12 @@ async def _handle(event: Event) -> None:
 
 
 async def order_created(tools: Tools, event: Event) -> None:
-    """Empties the cart, should the checkout's process have died before it could; then tells the buyer."""
+    """Empties the cart, should the checkout's process have died before it could; then tells the buyer, unless a
+    merchant wrote the order and did not want that."""
     order_id = int(event.payload["order_id"])
     await _empty_cart(tools, event.store_id, order_id)
+    if event.payload.get("is_quiet"):
+        return
     try:
         await confirm_order(tools.db, tools.settings, environment(), event.store_id, order_id)
     except NotFound:
@@ -97,6 +100,8 @@ HANDLERS: dict[Topic, Handler] = {
     Topic.ORDER_CREATED: order_created,
     Topic.ORDER_PAID: nobody_listens,
     Topic.ORDER_UPDATED: nobody_listens,
+    Topic.ORDER_CANCELLED: nobody_listens,
+    Topic.ORDER_DELETED: nobody_listens,
     Topic.REFUND_CREATED: nobody_listens,
     Topic.IMPORT_REQUESTED: import_requested,
 }

@@ -81,7 +81,9 @@ class OrderMoney:
         if any(each.kind == "void" and each.status == "success" for each in self.payments):
             return "voided"
         is_authorized = any(each.kind == "authorization" and each.status == "success" for each in self.payments)
-        return "authorized" if is_authorized else "pending"
+        if is_authorized:
+            return "authorized"
+        return "voided" if self.is_cancelled else "pending"
 
     def _left_of(self, taking: Payment) -> int:
         refunds = (each for each in self.payments if each.kind == "refund" and each.parent_id == taking.id)
@@ -93,7 +95,8 @@ async def lock(tx: Tx, store_id: StoreId, order_id: int) -> OrderMoney:
     cursor = await tx.execute(
         """SELECT id, number, currency, total_minor, shipping_minor, tax_minor, financial_status,
                   cancelled_at IS NOT NULL AS is_cancelled
-           FROM sales_order WHERE store_id = %s AND id = %s AND state = 'placed' FOR NO KEY UPDATE""",
+           FROM sales_order WHERE store_id = %s AND id = %s AND state = 'placed' AND deleted_at IS NULL
+           FOR NO KEY UPDATE""",
         [store_id, order_id],
     )
     row = await cursor.fetchone()

@@ -11,7 +11,7 @@ from origin.db import Tx
 from origin.errors import NotFound
 
 FINANCIAL = ("pending", "authorized", "partially_paid", "paid", "partially_refunded", "refunded", "voided")
-_PLACED = Condition("sales_order.state = 'placed'")
+_PLACED = Condition("sales_order.state = 'placed' AND sales_order.deleted_at IS NULL")
 _COLUMNS = """sales_order.*, to_jsonb(ARRAY(
     SELECT DISTINCT gateway FROM payment
     WHERE payment.store_id = sales_order.store_id AND payment.order_id = sales_order.id)) AS gateways"""
@@ -174,7 +174,7 @@ async def _customers(tx: Tx, store_id: StoreId, customer_ids: set[int]) -> dict[
                SELECT count(*) AS orders_count, sum(total_minor)::bigint AS total_minor, max(id) AS last_order_id,
                       max(number) AS last_number
                FROM sales_order WHERE sales_order.store_id = customer.store_id
-                 AND sales_order.customer_id = customer.id AND state = 'placed'
+                 AND sales_order.customer_id = customer.id AND state = 'placed' AND deleted_at IS NULL
            ) AS placed ON true
            WHERE customer.store_id = %s AND customer.id = ANY(%s)""",
         [store_id, sorted(customer_ids)],

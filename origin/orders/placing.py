@@ -261,17 +261,23 @@ async def place(tx: Tx, store_id: StoreId, customers: Mapping[int, int]) -> None
     order_ids = list(customers)
     events = [(topic, {"order_id": order_id}) for order_id in order_ids for topic in _PLACED]
     await outbox.add_events(tx, store_id, events)
-    cursor = await tx.execute(
-        """INSERT INTO counter (store_id, name, value) VALUES (%(store_id)s, 'order_number', %(first)s + %(count)s - 1)
-           ON CONFLICT (store_id, name) DO UPDATE SET value = counter.value + %(count)s RETURNING value""",
-        {"store_id": store_id, "first": FIRST_NUMBER, "count": len(order_ids)},
-    )
-    row = await cursor.fetchone()
-    assert row is not None
+    numbers = await take_numbers(tx, store_id, len(order_ids))
     await tx.execute(
         """UPDATE sales_order SET state = 'placed', number = placed.number, customer_id = placed.customer_id,
                financial_status = 'paid', processed_at = now(), updated_at = now()
            FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS placed (order_id, number, customer_id)
            WHERE sales_order.store_id = %s AND sales_order.id = placed.order_id""",
-        [order_ids, list(range(row["value"] - len(order_ids) + 1, row["value"] + 1)), [*customers.values()], store_id],
+        [order_ids, numbers, [*customers.values()], store_id],
     )
+
+
+async def take_numbers(tx: Tx, store_id: StoreId, count: int) -> list[int]:
+    """The next order numbers of the shop. Others wait for this transaction to end."""
+    cursor = await tx.execute(
+        """INSERT INTO counter (store_id, name, value) VALUES (%(store_id)s, 'order_number', %(first)s + %(count)s - 1)
+           ON CONFLICT (store_id, name) DO UPDATE SET value = counter.value + %(count)s RETURNING value""",
+        {"store_id": store_id, "first": FIRST_NUMBER, "count": count},
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return list(range(row["value"] - count + 1, row["value"] + 1))

@@ -74,7 +74,7 @@ _RECEIPT = """
            total_minor, shipping_title, shipping_address, financial_status, note, sales_order.created_at,
            (SELECT card FROM payment WHERE payment.store_id = sales_order.store_id AND payment.order_id = sales_order.id
              AND kind = 'sale' AND payment.status = 'success' LIMIT 1) AS card
-    FROM sales_order WHERE store_id = %s AND {by} = ANY(%s) AND state = 'placed'
+    FROM sales_order WHERE store_id = %s AND {by} = ANY(%s) AND state = 'placed' AND deleted_at IS NULL
 """
 
 

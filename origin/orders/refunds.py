@@ -69,6 +69,10 @@ class Plan:
     payments: list[tuple[Payment, int]] = field(default_factory=list)
 
     @property
+    def is_something(self) -> bool:
+        return bool(self.lines or self.shipping_minor or self.payments)
+
+    @property
     def amount_minor(self) -> int:
         return sum(line.subtotal_minor for line in self.lines) + self.shipping_minor
 
@@ -110,7 +114,7 @@ async def make(tx: Tx, store_id: StoreId, order_id: int, wanted: WantedRefund, a
     if asked and (known := await _known(tx, store_id, order_id, asked)):
         return known
     made = await plan(tx, store_id, order, wanted)
-    if not (made.lines or made.shipping_minor or made.payments):
+    if not made.is_something:
         raise Invalid({"base": ["names nothing to refund: no refund_line_items, no shipping, no transactions"]})
     return await write(tx, store_id, order, made, wanted.note, asked)
 
@@ -272,6 +276,11 @@ def _payments(
 def suggested(order: OrderMoney, amount_minor: int) -> list[tuple[Payment, int]]:
     """From which payments that much, or what is left of it, would be given back."""
     return _payments(order, min(amount_minor, sum(order.refundable.values())), [WantedPayment()], {})
+
+
+def text(order: OrderMoney, minor: int) -> str:
+    """An amount as `WantedPayment` and `WantedRefund` have it."""
+    return to_decimal_text(minor, order.currency)
 
 
 def _minor(text: str | None, order: OrderMoney, name: str, problems: dict[str, list[str]]) -> int:

@@ -29,17 +29,15 @@ def shown_order(order: Order, shapes: Shapes) -> Shown:
     return {
         **dict.fromkeys(_NULLS),
         **{name: [] for name in _EMPTY_LISTS},
-        **{
-            name: row[name]
-            for name in ("id", "email", "phone", "token", "currency", "cancel_reason", "note", "cart_token")
-        },
+        **{name: row[name] for name in ("id", "phone", "token", "currency", "cancel_reason", "note", "cart_token")},
         **{name: row[name] for name in ("financial_status", "fulfillment_status")},
         **{name: shapes.time(row[name]) for name in ("created_at", "updated_at", "closed_at", "cancelled_at")},
         "processed_at": shapes.time(row["processed_at"] or row["created_at"]),
         "name": f"#{row['number']}",
         "number": row["number"] - 1000,
         "order_number": row["number"],
-        "contact_email": row["email"],
+        "email": row["email"] or None,
+        "contact_email": row["email"] or None,
         "presentment_currency": row["currency"],
         **_totals(order),
         "total_weight": row["total_grams"],
@@ -55,7 +53,7 @@ def shown_order(order: Order, shapes: Shapes) -> Shown:
         "payment_gateway_names": row["gateways"],
         "gateway": next(iter(row["gateways"]), ""),
         "order_status_url": f"{shapes.storefront_url}/orders/{row['token']}",
-        "source_name": "web",
+        "source_name": "web" if row["cart_token"] else "api",
         "client_details": {},
         "buyer_accepts_marketing": bool(order.customer and order.customer["accepts_marketing"]),
         "confirmed": True,
