@@ -24,6 +24,10 @@ class Topic(StrEnum):
     ORDER_UPDATED = "orders/updated"
     ORDER_CANCELLED = "orders/cancelled"
     ORDER_DELETED = "orders/delete"
+    ORDER_FULFILLED = "orders/fulfilled"
+    ORDER_PARTIALLY_FULFILLED = "orders/partially_fulfilled"
+    FULFILLMENT_CREATED = "fulfillments/create"
+    FULFILLMENT_UPDATED = "fulfillments/update"
     REFUND_CREATED = "refunds/create"
     IMPORT_REQUESTED = "stoa/import"
 

@@ -53,8 +53,9 @@ _TABLES: dict[str, str] = {
     "collect": "store_id id collection_id product_id position",
 }
 # What somebody may have written in the meantime goes too.
-_EMPTIED = ("product_import", "payment", "refund_line", "refund", "checkout_attempt", "reservation", "order_line",
-            "sales_order", "customer", "static_page", "asset", "access_token", "deadline")  # fmt: skip
+_EMPTIED = ("product_import", "payment", "refund_line", "refund", "fulfillment_line", "fulfillment",
+            "checkout_attempt", "reservation", "order_line", "sales_order", "customer", "static_page", "asset",
+            "access_token", "deadline")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ TENANT_TABLES: tuple[str, ...] = (
     "checkout_attempt",
     "refund",
     "refund_line",
+    "fulfillment",
+    "fulfillment_line",
     "payment",
     "product_import",
 )

@@ -112,6 +112,16 @@ _RULES = {
                    WHERE store_id = %(store_id)s AND state = 'sold' GROUP BY 1, 2
         ) AS taken USING (order_id, inventory_item_id)
         WHERE back.quantity > coalesce(taken.quantity, 0)""",
+    "no more of a line was sent than was ordered and not cancelled": """
+        SELECT format('line %%s: %%s of %%s', line_id, sent.quantity, order_line.quantity) AS what
+        FROM (SELECT line_id, sum(quantity) AS quantity FROM fulfillment_line
+              JOIN fulfillment ON fulfillment.store_id = fulfillment_line.store_id
+                  AND fulfillment.id = fulfillment_line.fulfillment_id
+              WHERE fulfillment_line.store_id = %(store_id)s AND status = 'success' GROUP BY 1) AS sent
+        JOIN order_line ON order_line.store_id = %(store_id)s AND order_line.id = line_id
+        WHERE sent.quantity > order_line.quantity - coalesce((
+            SELECT sum(refund_line.quantity) FROM refund_line WHERE refund_line.store_id = order_line.store_id
+              AND refund_line.line_id = order_line.id AND restock_type = 'cancel'), 0)""",
 }
 
 

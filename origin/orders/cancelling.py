@@ -11,6 +11,7 @@ from origin.errors import Conflict, Invalid
 from origin.orders import ledger, refunds
 from origin.orders.ledger import OrderMoney
 from origin.orders.moves import Move, intend, reckon
+from origin.orders.progress import progress
 from origin.orders.refunds import WantedLine, WantedPayment, WantedRefund
 
 REASONS = ("customer", "fraud", "inventory", "declined", "other")
@@ -35,6 +36,8 @@ async def cancel(tx: Tx, store_id: StoreId, order_id: int, wanted: Cancellation)
         raise Invalid({"base": ["the order is cancelled already"]})
     if any(each.status == "pending" and each.payment_intent for each in order.payments):
         raise Conflict("A payment of this order is on its way; please try again in a moment")
+    if any(line.fulfilled for line in (await progress(tx, store_id, [order_id])).values()):
+        raise Invalid({"base": ["what was sent cannot be cancelled: cancel its fulfillments first, or refund it"]})
     await tx.execute(
         """UPDATE sales_order SET cancelled_at = now(), cancel_reason = %s, updated_at = now()
            WHERE store_id = %s AND id = %s""",
@@ -59,9 +62,13 @@ async def _everything(tx: Tx, store_id: StoreId, order: OrderMoney, wanted: Canc
     for line in asked.lines:
         named[line.line_id] = named.get(line.line_id, 0) + line.quantity
     rest = [
-        WantedLine(line_id, line["left"] - named.get(line_id, 0), "cancel" if wanted.is_restocking else "no_restock")
+        WantedLine(
+            line_id,
+            line["progress"].current - named.get(line_id, 0),
+            "cancel" if wanted.is_restocking else "no_restock",
+        )
         for line_id, line in left.items()
-        if line["left"] > named.get(line_id, 0)
+        if line["progress"].current > named.get(line_id, 0)
     ]
     return replace(asked, lines=[*asked.lines, *rest])
 

@@ -9,6 +9,7 @@ from origin.catalog import listing
 from origin.catalog.listing import Condition, Filters, Slice, Window, above_id, ids_in, one_of, state, times
 from origin.db import Tx
 from origin.errors import NotFound
+from origin.orders.progress import Progress, progress
 
 FINANCIAL = ("pending", "authorized", "partially_paid", "paid", "partially_refunded", "refunded", "voided")
 _PLACED = Condition("sales_order.state = 'placed' AND sales_order.deleted_at IS NULL")
@@ -71,12 +72,22 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
+class Fulfillment:
+    """Its lines have their order line's id as `line_id`."""
+
+    row: dict[str, Any]
+    lines: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     row: dict[str, Any]
     customer: dict[str, Any] | None
     lines: list[dict[str, Any]] = field(default_factory=list)
     payments: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
+    fulfillments: list[Fulfillment] = field(default_factory=list)
+    progress: dict[int, Progress] = field(default_factory=dict)  # by line
 
 
 async def page(tx: Tx, store_id: StoreId, conditions: Sequence[Condition], window: Window) -> tuple[Slice, list[Order]]:
@@ -116,9 +127,19 @@ async def _with_parts(tx: Tx, store_id: StoreId, rows: Sequence[dict[str, Any]])
     lines = await _rows_of(tx, _LINES, store_id, ids)
     payments = await _rows_of(tx, _PAYMENTS, store_id, ids)
     refunds = await _refunds(tx, store_id, payments)
+    sent = await _fulfillments(tx, store_id, ids)
+    made = await progress(tx, store_id, ids)
     customers = await _customers(tx, store_id, {row["customer_id"] for row in rows} - {None})
     return [
-        Order(row, customers.get(row["customer_id"]), lines[row["id"]], payments[row["id"]], refunds[row["id"]])
+        Order(
+            row,
+            customers.get(row["customer_id"]),
+            lines[row["id"]],
+            payments[row["id"]],
+            refunds[row["id"]],
+            sent[row["id"]],
+            {line["id"]: made[line["id"]] for line in lines[row["id"]]},
+        )
         for row in rows
     ]
 
@@ -137,6 +158,13 @@ _REFUND_LINES = """
     SELECT refund_line.*, refund.order_id FROM refund_line
     JOIN refund ON refund.store_id = refund_line.store_id AND refund.id = refund_line.refund_id
     WHERE refund_line.store_id = %s AND refund.order_id = ANY(%s) ORDER BY refund_line.id"""
+
+_FULFILLMENTS = "SELECT * FROM fulfillment WHERE store_id = %s AND order_id = ANY(%s) ORDER BY id"
+_FULFILLMENT_LINES = """
+    SELECT fulfillment_line.*, fulfillment.order_id FROM fulfillment_line
+    JOIN fulfillment ON fulfillment.store_id = fulfillment_line.store_id
+        AND fulfillment.id = fulfillment_line.fulfillment_id
+    WHERE fulfillment_line.store_id = %s AND fulfillment.order_id = ANY(%s) ORDER BY fulfillment_line.id"""
 
 
 async def _rows_of(tx: Tx, statement: str, store_id: StoreId, order_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
@@ -159,6 +187,18 @@ async def _refunds(tx: Tx, store_id: StoreId, payments: Mapping[int, list[dict[s
                 [line for line in lines[order_id] if line["refund_id"] == row["id"]],
                 [payment for payment in payments[order_id] if payment["refund_id"] == row["id"]],
             )
+            for row in rows[order_id]
+        ]
+        for order_id in ids
+    }
+
+
+async def _fulfillments(tx: Tx, store_id: StoreId, ids: list[int]) -> dict[int, list[Fulfillment]]:
+    rows = await _rows_of(tx, _FULFILLMENTS, store_id, ids)
+    lines = await _rows_of(tx, _FULFILLMENT_LINES, store_id, ids)
+    return {
+        order_id: [
+            Fulfillment(row, [line for line in lines[order_id] if line["fulfillment_id"] == row["id"]])
             for row in rows[order_id]
         ]
         for order_id in ids

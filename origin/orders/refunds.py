@@ -16,6 +16,7 @@ from origin.db import Tx
 from origin.errors import Invalid
 from origin.orders.ledger import OrderMoney, Payment, lock
 from origin.orders.moves import Move, intend, reckon
+from origin.orders.progress import progress, restate
 from origin.orders.restocking import Restocked, Returned, put_back
 
 RESTOCK_TYPES = ("no_restock", "cancel", "return")
@@ -162,6 +163,7 @@ async def write(
     payment_ids = [
         await intend(tx, store_id, order, Move("refund", minor, parent, refund_id)) for parent, minor in made.payments
     ]
+    await restate(tx, store_id, order.id)
     await outbox.add_event(tx, store_id, Topic.REFUND_CREATED, {"order_id": order.id, "refund_id": refund_id})
     await reckon(tx, store_id, order.id)
     return Made(refund_id, payment_ids)
@@ -194,27 +196,28 @@ async def _write_line(
 
 
 async def refundable_lines(tx: Tx, store_id: StoreId, order_id: int) -> dict[int, dict[str, Any]]:
-    """The order's lines by id, with how many of each are `left` to refund."""
+    """The order's lines by id, with their `progress`."""
     cursor = await tx.execute(
-        """SELECT order_line.*, quantity - coalesce((
-               SELECT sum(refund_line.quantity) FROM refund_line
-               WHERE refund_line.store_id = order_line.store_id AND refund_line.line_id = order_line.id
-           ), 0)::bigint AS left
-           FROM order_line WHERE store_id = %s AND order_id = %s ORDER BY position, id""",
-        [store_id, order_id],
+        "SELECT * FROM order_line WHERE store_id = %s AND order_id = %s ORDER BY position, id", [store_id, order_id]
     )
-    return {row["id"]: row for row in await cursor.fetchall()}
+    lines = {row["id"]: row for row in await cursor.fetchall()}
+    for line_id, made in (await progress(tx, store_id, [order_id])).items():
+        lines[line_id]["progress"] = made
+    return lines
 
 
 async def _lines(
     tx: Tx, store_id: StoreId, order: OrderMoney, wanted: WantedRefund, problems: dict[str, list[str]]
 ) -> list[PlannedLine]:
     lines = await refundable_lines(tx, store_id, order.id)
-    left = {line_id: line["left"] for line_id, line in lines.items()}
+    left = {line_id: line["progress"].current for line_id, line in lines.items()}
+    unsent = {line_id: line["progress"].fulfillable for line_id, line in lines.items()}
     planned, wrong = [], []
     for number, each in enumerate(wanted.lines, 1):
         line = lines.get(each.line_id)
-        restock_type = each.restock_type or ("cancel" if wanted.is_restocking else "no_restock")
+        restock_type = each.restock_type or "no_restock"
+        if each.restock_type is None and wanted.is_restocking:
+            restock_type = "cancel" if each.quantity <= unsent.get(each.line_id, 0) else "return"
         if line is None:
             wrong.append(f"line_item_id {each.line_id} is not a line of this order (number {number})")
         elif each.quantity < 1:
@@ -223,10 +226,16 @@ async def _lines(
             wrong.append(f"quantity can be {left[each.line_id]} at most (number {number})")
         elif restock_type not in RESTOCK_TYPES:
             wrong.append(f"restock_type must be {', '.join(RESTOCK_TYPES[:-1])} or {RESTOCK_TYPES[-1]}")
+        elif restock_type == "cancel" and each.quantity > unsent[each.line_id]:
+            most = unsent[each.line_id]
+            wrong.append(
+                f"cancel is for what was not sent yet, {most} here; what was sent is a return (number {number})"
+            )
         elif each.location_id is not None and not await _is_location(tx, store_id, each.location_id):
             wrong.append(f"location_id {each.location_id} is not a location of this shop (number {number})")
         else:
             left[each.line_id] -= each.quantity
+            unsent[each.line_id] -= each.quantity if restock_type != "return" else 0
             subtotal = line["price_minor"] * each.quantity
             tax = order.tax_minor * subtotal // order.total_minor if order.total_minor else 0
             planned.append(PlannedLine(line, each.quantity, restock_type, each.location_id, subtotal, tax))

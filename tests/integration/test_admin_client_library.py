@@ -101,6 +101,73 @@ def collect_and_stock(product: shopify.Product, variant: shopify.Variant) -> Non
     assert shopify.Order.find(status="any") == []
 
 
+def orders(port: int, acorn: Shop, birch: Shop) -> None:
+    use(port, acorn)
+    variant = shopify.Product.create({"title": "Bowl", "variants": [{"price": "10.00"}]}).variants[0]
+    order = shopify.Order.create(
+        {
+            "email": "a@example.com",
+            "line_items": [{"variant_id": variant.id, "quantity": 3}],
+            "financial_status": "pending",
+        }
+    )
+    assert (order.name, order.total_price, order.financial_status) == ("#1001", "30.00", "pending")
+    paid = order.capture("")
+    assert (paid.kind, paid.status, paid.amount) == ("capture", "success", "30.00")
+    assert [each.id for each in order.transactions()] == [paid.id]
+    order = shopify.Order.find(order.id)
+    order.note = "n"
+    assert order.save(), order.errors.full_messages()
+    order.close()
+    assert order.closed_at is not None
+    order.open()
+    assert order.closed_at is None
+    send_and_refund(order)
+    use(port, birch)
+    assert shopify.Order.count(status="any") == 0
+    use(port, acorn)
+    other = shopify.Order.create({"line_items": [{"title": "Talk", "price": "5.00", "quantity": 1}]})
+    other.cancel(reason="customer", email=True, restock=True)
+    assert (other.cancel_reason, other.financial_status) == ("customer", "refunded")
+    other.destroy()
+    assert [each.name for each in shopify.Order.find(status="any")] == ["#1001"]
+    bad = shopify.Order({"line_items": []})
+    assert not bad.save()
+    assert bad.errors.full_messages() == ["line_items can't be blank"]
+
+
+def send_and_refund(order: shopify.Order) -> None:
+    line = order.line_items[0]
+    [wanted] = shopify.FulfillmentOrders.find(order_id=order.id)
+    part = {
+        "fulfillment_order_id": wanted.id,
+        "fulfillment_order_line_items": [{"id": wanted.line_items[0].id, "quantity": 2}],
+    }
+    sent = shopify.fulfillment.FulfillmentV2({"line_items_by_fulfillment_order": [part]})
+    assert sent.save(), sent.errors.full_messages()
+    [found] = shopify.Fulfillment.find(order_id=order.id)
+    found.update_tracking({"number": "1Z", "company": "UPS"}, False)
+    assert found.tracking_number == "1Z"
+    rest = shopify.Fulfillment({"order_id": order.id, "line_items": [{"id": line.id}]})
+    assert rest.save(), rest.errors.full_messages()
+    rest.cancel()
+    assert rest.status == "cancelled"
+    planned = shopify.Refund.calculate(order.id, refund_line_items=[{"line_item_id": line.id, "quantity": 1}])
+    assert planned.transactions[0].amount == "10.00"
+    refund = shopify.Refund.create(
+        {
+            "order_id": order.id,
+            "note": "n",
+            "refund_line_items": [{"line_item_id": line.id, "quantity": 1, "restock_type": "cancel"}],
+            "transactions": [{"parent_id": planned.transactions[0].parent_id, "amount": "10.00", "kind": "refund"}],
+        }
+    )
+    assert [each.status for each in refund.transactions] == ["success"]
+    assert [each.id for each in shopify.Refund.find(order_id=order.id)] == [refund.id]
+    now = shopify.Order.find(order.id)
+    assert (now.financial_status, now.fulfillment_status) == ("partially_refunded", "fulfilled")
+
+
 def walk_pages() -> None:
     for number in range(4):
         assert shopify.Product.create({"title": f"P{number}"}).id
@@ -115,6 +182,10 @@ def walk_pages() -> None:
 
 async def test_the_python_client_library_works_unmodified(port, acorn, birch):
     await asyncio.to_thread(a_days_work, port, acorn, birch)
+
+
+async def test_the_python_client_library_works_with_orders(port, acorn, birch):
+    await asyncio.to_thread(orders, port, acorn, birch)
 
 
 async def test_the_python_client_library_is_told_of_a_wrong_token(port):

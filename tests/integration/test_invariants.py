@@ -39,6 +39,11 @@ BROKEN = {
     "no more of a line is refunded than was ordered": f"{_REFUND_LINE} 1 + quantity, 0 FROM made, order_line",
     "no more of an item becomes available again than its order had taken": f"""
         {_REFUND_LINE} 2, 2 FROM made, order_line; DELETE FROM reservation WHERE state = 'sold'""",
+    "no more of a line was sent than was ordered and not cancelled": """
+        WITH made AS (INSERT INTO fulfillment (store_id, order_id, number, location_id)
+            SELECT payment.store_id, order_id, 1, location.id FROM payment, location RETURNING *)
+        INSERT INTO fulfillment_line (store_id, fulfillment_id, fulfillment_order_id, line_id, quantity)
+        SELECT made.store_id, made.id, 1, order_line.id, 1 + quantity FROM made, order_line""",
     "a pending order has an attempt that is not finished": "UPDATE checkout_attempt SET recovery_point = 'finished'",
 }
 

@@ -1,13 +1,15 @@
 """Orders as the JSON that existing clients expect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from contracts.money import to_decimal_text
+from origin.api.admin.fulfillment_shapes import shown_fulfillment
 from origin.api.admin.refund_shapes import shown_refund
 from origin.api.admin.shapes import Shapes, Shown
 from origin.api.admin.transaction_shapes import money_set
 from origin.orders.listing import Order
+from origin.orders.progress import Progress
 from origin.orders.standing import standing
 
 _ADDRESS = (
@@ -15,7 +17,7 @@ _ADDRESS = (
     *("country", "country_code", "zip", "phone"),
 )
 # What this release has nothing to say of, in the places where clients look for it.
-_EMPTY_LISTS = ("tax_lines", "discount_codes", "discount_applications", "fulfillments")
+_EMPTY_LISTS = ("tax_lines", "discount_codes", "discount_applications")
 _NULLS = (
     *("browser_ip", "landing_site", "referring_site", "location_id", "user_id", "app_id", "checkout_id"),
     *("checkout_token", "customer_locale", "payment_terms", "device_id", "source_identifier", "source_url"),
@@ -24,8 +26,7 @@ _NULLS = (
 
 def shown_order(order: Order, shapes: Shapes) -> Shown:
     row = order.row
-    refunded = [line for refund in order.refunds for line in refund.lines]
-    lines = [_line(line, shapes, row["currency"], refunded) for line in order.lines]
+    lines = [_line(line, order.progress[line["id"]], row["currency"]) for line in order.lines]
     return {
         **dict.fromkeys(_NULLS),
         **{name: [] for name in _EMPTY_LISTS},
@@ -48,6 +49,7 @@ def shown_order(order: Order, shapes: Shapes) -> Shown:
         "shipping_address": _address(row["shipping_address"]),
         "customer": _customer(order.customer, shapes),
         "line_items": lines,
+        "fulfillments": [shown_fulfillment(each, order, lines, shapes) for each in order.fulfillments],
         "refunds": [shown_refund(refund, lines, shapes, row["currency"]) for refund in order.refunds],
         "shipping_lines": _shipping_lines(row),
         "payment_gateway_names": row["gateways"],
@@ -86,8 +88,7 @@ def _totals(order: Order) -> Shown:
     }
 
 
-def _line(line: Mapping[str, Any], shapes: Shapes, currency: str, refunded: Sequence[Mapping[str, Any]]) -> Shown:
-    left = line["quantity"] - sum(each["quantity"] for each in refunded if each["line_id"] == line["id"])
+def _line(line: Mapping[str, Any], progress: Progress, currency: str) -> Shown:
     name = f"{line['title']} - {line['variant_title']}" if line["variant_title"] else line["title"]
     copied = ("id", "variant_id", "product_id", "title", "variant_title", "sku", "vendor", "quantity", "grams")
     return {
@@ -100,9 +101,9 @@ def _line(line: Mapping[str, Any], shapes: Shapes, currency: str, refunded: Sequ
         "requires_shipping": line["requires_shipping"],
         "gift_card": False,
         "fulfillment_service": "manual",
-        "fulfillment_status": None,
-        "fulfillable_quantity": left,
-        "current_quantity": left,
+        "fulfillment_status": progress.status,
+        "fulfillable_quantity": progress.fulfillable,
+        "current_quantity": progress.current,
         "properties": _pairs(line["properties"]),
         "tax_lines": [],
         "discount_allocations": [],

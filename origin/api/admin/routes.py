@@ -9,6 +9,7 @@ from origin.api.admin import (
     collections,
     collects,
     files,
+    fulfillments,
     images,
     imports,
     inventory,
@@ -38,6 +39,7 @@ ROUTERS = (
     order_changes.router,
     transactions.router,
     refunds.router,
+    fulfillments.router,
     imports.router,
 )
 
