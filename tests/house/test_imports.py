@@ -18,7 +18,7 @@ MAY_IMPORT = {
         "invalidation.errors",
     },
     "origin": {"contracts", "invalidation.outbox", "invalidation.bounded_connection"},
-    "loadtest": {"contracts", "standalone", "edge_renderer"},
+    "loadtest": {"contracts", "standalone", "edge_renderer", "origin"},
     "standalone": {"contracts", "invalidation", "edge_renderer", "origin", "loadtest"},
 }
 # Where a foreign library may be imported: the doors through which the outside comes in.
