@@ -3,6 +3,7 @@
 The library never retries here: what did not answer is Unknown, and the completer asks again with the same key.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from origin.errors import OriginError
 log = structlog.get_logger()
 
 TIMEOUT_SECONDS = 10.0
+SIGNATURE_SECONDS = 300
 NOT_NOW = "This shop cannot take card payments at the moment. You have not been charged."
 
 # https://docs.stripe.com/currencies: what the provider counts in whole units or in thousandths; all else in hundredths.
@@ -59,6 +61,14 @@ class Unknown:
     reason: str
     intent_id: str | None = None
     is_answer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Of an intent that something happened to, as the provider's signed message has it."""
+
+    intent_id: str
+    metadata: Mapping[str, str]
 
 
 Outcome = Succeeded | RequiresAction | Declined | Unknown
@@ -196,15 +206,18 @@ class Payments:
             return False
         return True
 
-    def webhook_intent(self, payload: bytes, signature: str | None) -> str | None:
-        """The payment intent a webhook is about; None if it is about something else. Raises BadSignature."""
+    def told(self, payload: bytes, signature: str | None) -> Told | None:
+        """The payment that a webhook is about; None if there is nothing to do about it. Raises BadSignature."""
         try:
-            event = stripe.Webhook.construct_event(payload, signature, self._webhook_secret)
+            text = payload.decode()
+            stripe.WebhookSignature.verify_header(text, signature or "", self._webhook_secret, SIGNATURE_SECONDS)
+            event: dict[str, Any] = json.loads(text)
         except (stripe.SignatureVerificationError, ValueError) as error:
             raise BadSignature("the webhook's signature does not match or is too old") from error
-        if not event.type.startswith("payment_intent."):
+        if not event["type"].startswith("payment_intent.") or event["type"] == "payment_intent.created":
             return None
-        return str(event.data.object["id"])
+        intent = event["data"]["object"]
+        return Told(str(intent["id"]), intent.get("metadata") or {})
 
 
 def provider_amount(minor: int, currency: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from contracts.tenant import StoreId
-from origin.checkout.answers import Answer
+from origin.checkout.answers import Answer, AnswerKind
 from origin.checkout.submission import Submission
 from origin.db import Database, Tx
 from origin.errors import NotFound
@@ -109,6 +109,18 @@ async def lock_all(tx: Tx, store_id: StoreId, attempt_ids: Collection[int]) -> d
         [store_id, sorted(attempt_ids)],
     )
     return {row["id"]: _attempt(row) for row in await cursor.fetchall()}
+
+
+async def has_settled(db: Database, store_id: StoreId, attempt_id: int, intent_id: str) -> bool:
+    """Whether the payment has become an order already, or was returned."""
+    row = await db.read_row(
+        store_id,
+        b"""SELECT response_body ->> 'kind' AS kind FROM checkout_attempt
+            WHERE store_id = %(store)s AND id = %(attempt)s AND intent_id = %(intent)s
+              AND recovery_point = 'finished'""",
+        {"store": store_id, "attempt": attempt_id, "intent": intent_id},
+    )
+    return row is not None and row["kind"] in (AnswerKind.PLACED, AnswerKind.REFUNDED)
 
 
 async def with_cart(tx: Tx, store_id: StoreId, token: str, generation: str) -> Attempt | None:

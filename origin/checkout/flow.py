@@ -4,7 +4,7 @@ Each phase is one transaction that also writes how far it came; the provider is 
 attempt whose process died goes on from there with the same payment key, so nothing happens twice and nothing is lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ from origin.checkout.submission import Submission
 from origin.db import Database, Tx
 from origin.errors import Conflict, Invalid, NotFound, Unavailable
 from origin.orders import placing
-from origin.payments import Charge, Outcome, Payments, Succeeded, Unknown
+from origin.payments import Charge, Outcome, Payments, Succeeded, Told, Unknown
 
 log = structlog.get_logger()
 
@@ -177,8 +177,16 @@ class Checkouts:
         outcome, _ = await self._payments.look_up(attempt.intent_id)
         return await self.settle(store_id, attempt_id, outcome)
 
+    async def hear_of(self, told: Told) -> bool:
+        """The provider's webhook: nearly always the buyer's own request was faster, and nobody has to be asked. False:
+        not ours. Raises as `hear`."""
+        ours = _ours(told.metadata)
+        if ours is None:
+            return False
+        return await attempts.has_settled(self._db, *ours, told.intent_id) or await self.hear(told.intent_id)
+
     async def hear(self, intent_id: str) -> bool:
-        """The provider's webhook named an intent: its state now counts, not what the message said. False: not ours.
+        """The intent's state now counts, not what a message said of it. False: not ours.
 
         Raises Unavailable when the provider cannot be asked: it has to tell us again, as it may be the only one who
         knows of a payment that came after its attempt had been given up.
@@ -186,14 +194,11 @@ class Checkouts:
         outcome, metadata = await self._payments.look_up(intent_id)
         if isinstance(outcome, Unknown) and not outcome.is_answer:
             raise Unavailable("the payment provider cannot be asked")
-        store, attempt = metadata.get("stoa_store_id", ""), metadata.get("stoa_attempt_id", "")
-        if not (store.isdigit() and attempt.isdigit()):
-            return False
-        store_id, attempt_id = StoreId(int(store)), int(attempt)
+        ours = _ours(metadata)
         with suppress(NotFound):
-            charge = await self.charge_of(store_id, attempt_id)
-            if charge and charge.key == metadata.get("stoa_attempt"):
-                await self.settle(store_id, attempt_id, outcome)
+            charge = await self.charge_of(*ours) if ours else None
+            if ours and charge and charge.key == metadata.get("stoa_attempt"):
+                await self.settle(*ours, outcome)
                 return True
         return False
 
@@ -287,3 +292,9 @@ class Checkouts:
     async def _rules_in(self, tx: Tx, store_id: StoreId) -> Rules:
         held = self._settings.reservation_seconds
         return Rules(held, held * 2, await read_shop_url(tx, store_id, self._settings.storefront_url))
+
+
+def _ours(metadata: Mapping[str, str]) -> tuple[StoreId, int] | None:
+    """The store and the attempt that a payment is for; None if it came from elsewhere."""
+    store, attempt = metadata.get("stoa_store_id", ""), metadata.get("stoa_attempt_id", "")
+    return (StoreId(int(store)), int(attempt)) if store.isdigit() and attempt.isdigit() else None

@@ -9,6 +9,8 @@ import stripe
 from standalone.payment_sandbox.resources import Resource
 
 RETRY_SECONDS = (0.0, 0.5, 2.0, 10.0, 30.0)
+AT_ONCE = 8
+"""Deliveries; more would be a load test of their receiver, and what waits for a connection costs the client's pool."""
 
 
 class WebhookSender:
@@ -18,6 +20,7 @@ class WebhookSender:
         self.url = url
         self._secret = secret
         self._client = httpx.AsyncClient(timeout=10)
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._sending: set[asyncio.Task[None]] = set()
 
     def send(self, event: Resource, delay_seconds: float = 0.0) -> asyncio.Task[None] | None:
@@ -49,7 +52,8 @@ class WebhookSender:
             signature = stripe.WebhookSignature.generate_signature_header(payload, self._secret)
             headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
             try:
-                answer = await self._client.post(self.url, content=payload, headers=headers)
+                async with self._places:
+                    answer = await self._client.post(self.url, content=payload, headers=headers)
             except httpx.HTTPError:
                 continue
             if answer.is_success:

@@ -20,9 +20,9 @@ async def webhook(request: Request, origin: Origin, checkouts: CheckoutDesk) -> 
     if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
         return JSONResponse({"error": "the body is too large"}, 413)
     try:
-        intent_id = origin.payments.webhook_intent(await request.body(), request.headers.get("Stripe-Signature"))
+        told = origin.payments.told(await request.body(), request.headers.get("Stripe-Signature"))
     except BadSignature as error:
         log.warning("webhook refused", reason=str(error))
         return JSONResponse({"error": str(error)}, 400)
-    is_ours = bool(intent_id) and await checkouts.hear(str(intent_id))
+    is_ours = told is not None and await checkouts.hear_of(told)
     return JSONResponse({"received": True, "handled": is_ours})
