@@ -28,7 +28,7 @@ from origin.settings import OriginSettings
 
 THEMES = Path(__file__).parent.parent / "themes"
 STOREFRONT = (checkout.router, orders.router, webhook.router)
-ROUTERS = (health.router, platform.router, *admin.routers, *STOREFRONT)
+ROUTERS = (*STOREFRONT, health.router, platform.router, *admin.routers)  # looked through in this order
 
 
 class OriginApp(FastAPI):

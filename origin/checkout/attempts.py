@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from contracts.tenant import StoreId
-from origin.checkout.answers import Answer, AnswerKind
+from origin.checkout.answers import Answer
 from origin.checkout.submission import Submission
 from origin.db import Database, Tx
 from origin.errors import NotFound
@@ -111,16 +111,18 @@ async def lock_all(tx: Tx, store_id: StoreId, attempt_ids: Collection[int]) -> d
     return {row["id"]: _attempt(row) for row in await cursor.fetchall()}
 
 
-async def has_settled(db: Database, store_id: StoreId, attempt_id: int, intent_id: str) -> bool:
-    """Whether the payment has become an order already, or was returned."""
+async def needs_nobody(db: Database, store_id: StoreId, attempt_id: int, intent_id: str) -> bool:
+    """Whether the payment has become an order already or was returned; or somebody is at work on it right now, after
+    whom the completer comes if they die."""
     row = await db.read_row(
         store_id,
-        b"""SELECT response_body ->> 'kind' AS kind FROM checkout_attempt
-            WHERE store_id = %(store)s AND id = %(attempt)s AND intent_id = %(intent)s
-              AND recovery_point = 'finished'""",
+        b"""SELECT recovery_point = 'reserved' AND coalesce(locked_until > now(), false)
+                OR recovery_point = 'finished' AND intent_id = %(intent)s
+                   AND response_body ->> 'kind' IN ('placed', 'refunded') AS is_cared_for
+            FROM checkout_attempt WHERE store_id = %(store)s AND id = %(attempt)s""",
         {"store": store_id, "attempt": attempt_id, "intent": intent_id},
     )
-    return row is not None and row["kind"] in (AnswerKind.PLACED, AnswerKind.REFUNDED)
+    return row is not None and bool(row["is_cared_for"])
 
 
 async def with_cart(tx: Tx, store_id: StoreId, token: str, generation: str) -> Attempt | None:

@@ -178,12 +178,12 @@ class Checkouts:
         return await self.settle(store_id, attempt_id, outcome)
 
     async def hear_of(self, told: Told) -> bool:
-        """The provider's webhook: nearly always the buyer's own request was faster, and nobody has to be asked. False:
-        not ours. Raises as `hear`."""
+        """The provider's webhook: nearly always the buyer's own request is at it or done, and nobody has to be asked.
+        False: not ours. Raises as `hear`."""
         ours = _ours(told.metadata)
         if ours is None:
             return False
-        return await attempts.has_settled(self._db, *ours, told.intent_id) or await self.hear(told.intent_id)
+        return await attempts.needs_nobody(self._db, *ours, told.intent_id) or await self.hear(told.intent_id)
 
     async def hear(self, intent_id: str) -> bool:
         """The intent's state now counts, not what a message said of it. False: not ours.
