@@ -18,13 +18,17 @@ from origin.api.storefront import cart, checkout, orders, webhook
 from origin.carts import Carts
 from origin.checkout.completer import Completer
 from origin.checkout.flow import Checkouts
+from origin.checkout.reconciler import RECONCILER_LOCK, Reconciler
 from origin.checkout.waiting_room import waiting_room_of
 from origin.collaborators import Collaborators
 from origin.db import Database
 from origin.jobs.imports import keep_resuming
+from origin.metrics import OriginMetrics, ops_server
 from origin.orders.moves import Moves
+from origin.payment_list import PaymentList
 from origin.payments import Payments
 from origin.settings import OriginSettings
+from origin.sole_worker import SoleWorker
 
 THEMES = Path(__file__).parent.parent / "themes"
 STOREFRONT = (checkout.router, orders.router, webhook.router)
@@ -58,15 +62,21 @@ def create_app(settings: OriginSettings) -> FastAPI:
             settings, db, state, payments, checkouts, room, Moves(db, payments), themes
         )
         app.state.internal = InternalRoutes(app.state.collaborators)
+        sole = SoleWorker(settings.router_database_url, RECONCILER_LOCK)
+        metrics = OriginMetrics()
+        reconciler = Reconciler(db, checkouts, PaymentList(payments.client), metrics, settings)
+        reconciling = asyncio.create_task(reconciler.run(sole))
         completer = asyncio.create_task(Completer(db, checkouts, payments, settings.reservation_seconds).run())
         resuming = asyncio.create_task(keep_resuming(db))
         try:
-            yield
+            with ops_server(metrics, settings.origin_ops_port):
+                yield
         finally:
-            for task in (completer, resuming):
+            for task in (completer, resuming, reconciling):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+            await sole.close()
             await payments.close()
             await state.aclose()
             await db.close()

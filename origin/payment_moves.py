@@ -1,13 +1,12 @@
 """What merchants ask of the payment provider once an order is placed: capture, void, give back."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import stripe
 import structlog
 from stripe import StripeClient
 
-from origin.payments import NOT_NOW, Declined, Unknown, provider_amount
+from origin.payments import NOT_NOW, Declined, Unknown, provider_amount, refund_params
 
 log = structlog.get_logger()
 
@@ -50,18 +49,9 @@ class PaymentMoves:
         """Refunds that much of an intent. The same key never refunds twice, within the provider's 24 hours."""
         if self._client is None:
             return Declined("payments_unavailable", NOT_NOW)
-        params: dict[str, Any] = {
-            "payment_intent": intent_id,
-            "amount": provider_amount(amount_minor, currency),
-            "metadata": {"stoa_refund": key},
-        }
+        wanted = {"amount": provider_amount(amount_minor, currency), "metadata": {"stoa_refund": key}}
         try:
-            # What was paid on to the shop's account comes back from there, and its share of the fee with it.
-            intent = await self._client.v1.payment_intents.retrieve_async(intent_id)
-            if intent.transfer_data:
-                params["reverse_transfer"] = True
-                if intent.application_fee_amount:
-                    params["refund_application_fee"] = True
+            params = refund_params(await self._client.v1.payment_intents.retrieve_async(intent_id)) | wanted
             refund = await self._client.v1.refunds.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
         except stripe.StripeError as error:
             return _refusal(error)

@@ -198,7 +198,8 @@ class Payments:
         if self._client is None:
             return False
         try:
-            await self._client.v1.refunds.create_async({"payment_intent": intent_id}, {"idempotency_key": key})
+            intent = await self._client.v1.payment_intents.retrieve_async(intent_id)
+            await self._client.v1.refunds.create_async(refund_params(intent), {"idempotency_key": key})  # type: ignore[arg-type]
         except stripe.InvalidRequestError as error:
             return error.code == "charge_already_refunded"
         except stripe.StripeError as error:
@@ -225,6 +226,16 @@ def provider_amount(minor: int, currency: str) -> int:
     theirs = 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
     step = theirs - decimals(currency)
     return int(minor * 10**step) if step >= 0 else minor // int(10**-step)
+
+
+def refund_params(intent: stripe.PaymentIntent) -> dict[str, Any]:
+    """What was paid on to the shop's account comes back from there, and its share of the fee with it."""
+    params: dict[str, Any] = {"payment_intent": intent.id}
+    if intent.transfer_data:
+        params["reverse_transfer"] = True
+        if intent.application_fee_amount:
+            params["refund_application_fee"] = True
+    return params
 
 
 def outcome_of(intent: stripe.PaymentIntent) -> Outcome:

@@ -33,11 +33,23 @@ class OriginSettings(BaseSettings):
 
     origin_host: str = Field("127.0.0.1", description="address to listen on")
     origin_port: int = Field(8081, description="port to listen on")
+    origin_ops_port: int = Field(0, ge=0, le=65535, description="loopback port of /metrics; 0 is none")
     origin_database_connections: int = Field(10, ge=1, description="most connections as stoa_app")
     origin_database_seconds: float = Field(5.0, gt=0, description="time PostgreSQL has for one answer")
     origin_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="largest request body")
 
     origin_unfinished_imports: int = Field(5, ge=1, description="product imports of one shop that may wait or run")
+    reconcile_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="between two comparisons of the provider's payments with our orders; one origin does them",
+    )
+    reconcile_window_seconds: int = Field(
+        72 * 3600, ge=60, le=72 * 3600, description="how far back the first comparison after a start looks"
+    )
+    reconcile_grace_seconds: int = Field(
+        60, ge=0, description="a younger payment that is not settled is not compared yet"
+    )
     reservation_seconds: int = Field(900, ge=1, description="how long stock is held for a checkout")
     checkout_shop_at_once: int = Field(
         48, ge=1, description="checkouts of one shop a process works on; more wait in line"

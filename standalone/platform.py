@@ -78,7 +78,7 @@ class Platform:
     async def start(self) -> Ready:
         """All parts up and ready, the demo shops not yet made."""
         settings, path, edges = self._settings, self._folder.path, range(1, self._options.edge_workers + 1)
-        names = ["postgres", "state", "cache", "payments", "smtp", "mail", "relay_ops"]
+        names = ["postgres", "state", "cache", "payments", "smtp", "mail", "relay_ops", "origin_ops"]
         self._ports = self._folder.ports(names + [f"edge_{n}_{kind}" for n in edges for kind in ("direct", "ops")])
         postgres = EmbeddedPostgres(path / "postgres", self._ports["postgres"])
         state = EmbeddedValkey(ValkeyProfile.STATE, path / "state", self._ports["state"])
@@ -136,6 +136,7 @@ class Platform:
             smtp_url=addresses.smtp_url,
             mail_url=addresses.mail_url,
             relay_ops_url=addresses.relay_ops_url,
+            origin_ops_url=addresses.origin_ops_url,
             stores=self._book.stores(),
             edge_workers=workers,
             pids=pids,
@@ -190,6 +191,7 @@ class Platform:
             edge_port=self._options.edge_port,
             origin_port=self._options.origin_port,
             relay_ops_port=self._ports["relay_ops"],
+            origin_ops_port=self._ports["origin_ops"],
         )
 
     def _make_keys(self) -> Keys:

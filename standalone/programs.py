@@ -30,6 +30,7 @@ class Addresses:
     edge_port: int
     origin_port: int
     relay_ops_port: int
+    origin_ops_port: int
 
     @property
     def edge(self) -> str:
@@ -42,6 +43,10 @@ class Addresses:
     @property
     def relay_ops_url(self) -> str:
         return f"http://127.0.0.1:{self.relay_ops_port}"
+
+    @property
+    def origin_ops_url(self) -> str:
+        return f"http://127.0.0.1:{self.origin_ops_port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ class Programs:
         return self._module("relay", "invalidation", environment, self._addresses.relay_ops_url)
 
     def origin(self) -> Program:
-        return self._module("origin", "origin", self._origin_environment(), self._addresses.origin)
+        environment = self._origin_environment() | {"STOA_ORIGIN_OPS_PORT": str(self._addresses.origin_ops_port)}
+        return self._module("origin", "origin", environment, self._addresses.origin)
 
     def worker(self) -> Program:
         environment = self._origin_environment() | {

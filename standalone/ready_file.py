@@ -52,6 +52,7 @@ class Ready:
     smtp_url: str
     mail_url: str
     relay_ops_url: str
+    origin_ops_url: str
     stores: list[StoreAccess] = field(default_factory=list)
     edge_workers: list[EdgeWorker] = field(default_factory=list)
     pids: dict[str, list[int]] = field(default_factory=dict)

@@ -46,7 +46,12 @@ DOORS = {
         "standalone/",
         "loadtest/",
     ),
-    "stripe": ("origin/payments.py", "origin/payment_moves.py", "standalone/payment_sandbox/"),
+    "stripe": (
+        "origin/payments.py",
+        "origin/payment_moves.py",
+        "origin/payment_list.py",
+        "standalone/payment_sandbox/",
+    ),
 }
 
 

@@ -279,6 +279,21 @@ async def test_a_connected_shop_is_paid_with_a_destination_charge(till, shops, s
     assert (plain["transfer_data"], plain["application_fee_amount"]) == (None, None)
 
 
+async def test_a_late_payment_is_given_back_by_the_account_that_got_it(till, shops, sandbox, till_settings):
+    acorn, _ = shops
+    await rows(till.db, acorn.id, "UPDATE shop SET stripe_account_id = 'acct_acorn' WHERE store_id = %s RETURNING 1")
+    settings = till_settings.model_copy(update={"application_fee_basis_points": 250})
+    for_a_share = replace(till, checkouts=Checkouts(till.db, till.carts, till.payments, settings))
+    await late_success(for_a_share, acorn)
+    await rows(till.db, acorn.id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
+    [late] = await sandbox.intents()
+    assert await for_a_share.checkouts.hear(late["id"])
+    for account in ("", "acct_acorn"):
+        headers = {"Stripe-Account": account}
+        balance = (await sandbox.client.get(f"{sandbox.url}/v1/balance", headers=headers)).json()
+        assert [each["amount"] for each in balance["available"]] == [0], account
+
+
 async def test_answers_are_forgotten_after_their_time_and_orders_are_not(till, shops):
     acorn, _ = shops
     await buy(till, acorn)

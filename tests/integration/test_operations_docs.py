@@ -1,12 +1,14 @@
-"""docs/operations.md names every number that a running edge and relay export, and none that they do not."""
+"""docs/operations.md names every number that a running edge, relay and origin export, and none that they do not."""
 
 import re
 from pathlib import Path
 
 import httpx
+from prometheus_client import generate_latest
 
 from invalidation.ops import ops_server
 from invalidation.relay import RelayCounters
+from origin.metrics import OriginMetrics
 from standalone.command import free_port
 from tests.fixtures.bus import HandRelay, bus_at
 from tests.fixtures.edges import worker
@@ -15,7 +17,7 @@ from tests.house.sources import ROOT
 
 DOCUMENT = Path(ROOT, "docs", "operations.md").read_text(encoding="utf-8")
 DOCUMENTED = re.compile(r"^\| `(stoa_\w+)` \|", re.MULTILINE)
-MENTIONED = re.compile(r"\bstoa_(?:edge|relay|outbox)_\w+")
+MENTIONED = re.compile(r"\bstoa_(?:edge|relay|outbox|origin)_\w+")
 EXPORTED = re.compile(r"^# TYPE (stoa_\w+) (\w+)", re.MULTILINE)
 
 
@@ -41,8 +43,14 @@ async def relay_metrics() -> str:
         return (await client.get(f"http://127.0.0.1:{port}/metrics")).text
 
 
+def origin_metrics() -> str:
+    metrics = OriginMetrics()
+    metrics.has_reconciled({})
+    return generate_latest(metrics.registry).decode()
+
+
 async def test_what_is_exported_is_documented_and_the_other_way_round(state_url: str) -> None:
-    names = exported(await edge_metrics(state_url)) | exported(await relay_metrics())
+    names = exported(await edge_metrics(state_url)) | exported(await relay_metrics()) | exported(origin_metrics())
     assert sorted(DOCUMENTED.findall(DOCUMENT)) == sorted(names)
 
 

@@ -50,6 +50,7 @@ def a_ready(stores: list[StoreAccess]) -> Ready:
         smtp_url="smtp://127.0.0.1:25",
         mail_url="",
         relay_ops_url="http://127.0.0.1:1",
+        origin_ops_url="http://127.0.0.1:4",
         stores=stores,
         edge_workers=[EdgeWorker("http://127.0.0.1:2", "http://127.0.0.1:3", 7)],
         pids={"edge": [7]},
@@ -119,7 +120,7 @@ def test_a_new_pid_and_a_new_shop_at_once_are_both_in_ready_json(tmp_path: Path)
 
 
 def test_no_secret_of_the_payment_sandbox_is_on_its_command_line(tmp_path: Path) -> None:
-    addresses = Addresses(*["x"] * 9, edge_port=1, origin_port=2, relay_ops_port=3)
+    addresses = Addresses(*["x"] * 9, edge_port=1, origin_port=2, relay_ops_port=3, origin_ops_port=4)
     keys = Keys(*["x"] * 5, stripe_webhook_secret="whsec_hidden")
     command = Programs(DataFolder(tmp_path), StandaloneSettings(), addresses, keys).payment_sandbox(4).command
     assert "whsec_hidden" not in " ".join(command.wrapped_argv())
