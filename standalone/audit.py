@@ -26,7 +26,11 @@ _STOCK = b"""
                         WHERE level.store_id = variant.store_id
                           AND level.inventory_item_id = variant.inventory_item_id)::bigint AS available,
         coalesce(sum(quantity) FILTER (WHERE reservation.state = 'held'), 0)::bigint AS reserved,
-        coalesce(sum(quantity) FILTER (WHERE reservation.state = 'sold'), 0)::bigint AS sold
+        coalesce(sum(quantity) FILTER (WHERE reservation.state = 'sold'), 0)::bigint - (
+            SELECT coalesce(sum(restocked), 0) FROM refund_line JOIN order_line
+                ON order_line.store_id = refund_line.store_id AND order_line.id = refund_line.line_id
+            WHERE refund_line.store_id = variant.store_id
+              AND order_line.inventory_item_id = variant.inventory_item_id)::bigint AS sold
     FROM variant LEFT JOIN reservation
         ON reservation.store_id = variant.store_id AND reservation.inventory_item_id = variant.inventory_item_id
     WHERE variant.store_id = %(store_id)s AND variant.id = ANY(%(variants)s)

@@ -80,10 +80,11 @@ async def write(tx: Tx, store_id: StoreId, wanted: WantedOrder, currency: str) -
     await _insert_lines(tx, store_id, row["id"], lines)
     if wanted.inventory_behaviour != "bypass":
         await _take_stock(tx, store_id, row["id"], wanted, lines)
+    # Products, levels, customers, the counter: in the order in which a checkout locks them.
+    await placing.count_sales(tx, store_id, [row["id"]])
     address = wanted.shipping_address or wanted.billing_address
     order = CheckoutOrder(row["id"], "pending", row["token"], wanted.email, total, currency, address, False)
     customers = await placing.upsert_customers(tx, store_id, [order]) if wanted.email else {}
-    await placing.count_sales(tx, store_id, [order.id])
     await _place(tx, store_id, order.id, customers.get(order.id), wanted, paid)
     return order.id
 

@@ -8,7 +8,7 @@ from origin.orders import refunds
 from origin.orders.refunds import WantedPayment, WantedRefund
 from standalone.payment_sandbox.ledger import Slice
 from tests.fixtures.buying import buy, make_due
-from tests.fixtures.checkout import levels, until
+from tests.fixtures.checkout import levels, rows, until
 
 
 @pytest.fixture
@@ -161,6 +161,32 @@ async def test_a_process_that_dies_before_it_hears_has_refunded_once_all_the_sam
     await asyncio.gather(till.completer.run_once(), till.completer.run_once())
     assert statuses(await order_of(sellers.acorn, sold[0])) == ["success"]
     assert (await refunded_at_provider(sandbox))[acorn.id] == 700
+
+
+@pytest.mark.parametrize(("has_asked", "status"), [(True, "success"), (False, "failure")])
+async def test_a_refund_whose_key_is_forgotten_is_looked_up_and_not_asked_for(
+    till, shops, sellers, sold, sandbox, has_asked, status
+):
+    """Nobody came back to it for a day. The provider would take its key for a new one."""
+    acorn, _ = shops
+    async with till.db.tenant(acorn.id) as tx:
+        wanted = WantedRefund(payments=[WantedPayment(amount="7.00")])
+        made = await refunds.make(tx, acorn.id, sold[0], wanted)
+    pending = "SELECT status FROM payment WHERE store_id = %s AND kind = 'refund'"
+    if has_asked:
+        await sellers.acorn.app.state.collaborators.moves.finish(acorn.id, made.payment_ids[0])
+        assert await rows(till.db, acorn.id, pending) == [{"status": "success"}]
+    async with till.db.tenant(acorn.id) as tx:
+        await tx.execute(
+            """UPDATE payment SET status = 'pending', created_at = now() - interval '25 hours'
+               WHERE store_id = %s AND kind = 'refund'""",
+            [acorn.id],
+        )
+    asked = sandbox.knobs.ledger.find("refund", {}, Slice(10))
+    await sellers.acorn.app.state.collaborators.moves.finish(acorn.id, made.payment_ids[0])
+    assert await rows(till.db, acorn.id, pending) == [{"status": status}]
+    assert sandbox.knobs.ledger.find("refund", {}, Slice(10)) == asked
+    assert (await refunded_at_provider(sandbox))[acorn.id] == (700 if has_asked else 0)
 
 
 async def test_money_that_the_provider_will_not_give_back_is_said_to_have_failed(sellers, sold, sandbox):

@@ -168,6 +168,7 @@ class CancelQuery(Input):
 
     reason: Short | None = Field(None, description="customer, fraud, inventory, declined or other")
     restock: Flag | None = Field(None, description="its units can be sold again; unless said, they cannot")
+    email: Flag | None = Field(None, description="taken, but nobody is written to yet")
     amount: Amount | None = Field(None, description="to give back; unless said, all that was paid; 0: nothing")
 
 
