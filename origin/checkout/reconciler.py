@@ -15,7 +15,7 @@ import structlog
 from origin.checkout.books import Booked, Claim, Why, booked, difference, is_of, paid_for
 from origin.checkout.flow import Checkouts
 from origin.db import Database
-from origin.errors import OriginError, Unavailable
+from origin.errors import Unavailable
 from origin.metrics import OriginMetrics
 from origin.payment_list import Listed, PaymentList
 from origin.sole_worker import SoleWorker
@@ -129,10 +129,8 @@ class Reconciler:
             return why
         try:
             await self._checkouts.hear(claim.intent_id)
-        except Unavailable:
-            raise
-        except OriginError as error:
-            log.error("a payment could not be settled", error=str(error), **where)
+        except Exception as error:  # one that fails does not keep the others waiting
+            log.error("a payment could not be settled", error=repr(error), **where)
             return why
         why = await self._difference(claim)
         log.warning("a payment was settled late" if why is None else "a payment is not settled yet", **where)

@@ -104,7 +104,7 @@ async def _answer(sandbox: Sandbox, request: Request, operation: Operation, faul
     if stored_key in sandbox.running_keys:
         raise ProviderError(
             409,
-            "idempotency_error",
+            "invalid_request_error",
             "There is currently another in-progress request using this idempotency key.",
             code="idempotency_key_in_use",
         )

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import httpx
-from prometheus_client import generate_latest
 
 from invalidation.ops import ops_server
 from invalidation.relay import RelayCounters
 from origin.metrics import OriginMetrics
+from origin.metrics import ops_server as origin_ops_server
 from standalone.command import free_port
 from tests.fixtures.bus import HandRelay, bus_at
 from tests.fixtures.edges import worker
@@ -43,14 +43,16 @@ async def relay_metrics() -> str:
         return (await client.get(f"http://127.0.0.1:{port}/metrics")).text
 
 
-def origin_metrics() -> str:
-    metrics = OriginMetrics()
+async def origin_metrics() -> str:
+    metrics, port = OriginMetrics(), free_port()
     metrics.has_reconciled({})
-    return generate_latest(metrics.registry).decode()
+    with origin_ops_server(metrics, port):
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"http://127.0.0.1:{port}/metrics")).text
 
 
 async def test_what_is_exported_is_documented_and_the_other_way_round(state_url: str) -> None:
-    names = exported(await edge_metrics(state_url)) | exported(await relay_metrics()) | exported(origin_metrics())
+    names = exported(await edge_metrics(state_url)) | exported(await relay_metrics()) | exported(await origin_metrics())
     assert sorted(DOCUMENTED.findall(DOCUMENT)) == sorted(names)
 
 

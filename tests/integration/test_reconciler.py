@@ -164,6 +164,21 @@ async def test_a_refund_that_did_not_get_through_is_asked_for_again(till, shops,
     assert len([each for each in await expanded(sandbox) if each["latest_charge"]["refunded"]]) == 1
 
 
+async def test_a_payment_that_cannot_be_settled_does_not_keep_the_others_waiting(till, shops, bookkeeper):
+    acorn, birch = shops
+    for shop in (acorn, birch, acorn):
+        await charge_and_die(till, shop, f"key-{await states(till, shop)}")
+    first = (await rows(till.db, acorn.id, ATTEMPTS))[0]["id"]
+    broken = "UPDATE checkout_attempt SET response_body = %s WHERE store_id = %s AND id = %s"
+    async with till.db.tenant(acorn.id) as tx:
+        await tx.execute(broken, ["[1]", acorn.id, first])
+    assert await bookkeeper.round() == Counter({Why.UNSETTLED: 1})
+    assert (await states(till, acorn), await states(till, birch)) == (["pending", "placed"], ["placed"])
+    async with till.db.tenant(acorn.id) as tx:
+        await tx.execute(broken, [None, acorn.id, first])
+    assert (await bookkeeper.round(), await states(till, acorn)) == (NOTHING, ["placed", "placed"])
+
+
 async def test_an_order_the_provider_has_no_money_for_is_said_and_left_alone(till, shops, sandbox, bookkeeper):
     acorn, birch = shops
     for shop in shops:
