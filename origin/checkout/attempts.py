@@ -17,6 +17,8 @@ from origin.errors import NotFound
 # key and the row's lock still let only one of the two have an effect.
 LEASE_SECONDS = 12.0
 KEPT_SECONDS = 72 * 3600
+EXPIRY_MARGIN_SECONDS = 0.05
+"""After it nobody can take a reservation for one that holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +253,15 @@ async def forget(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
 
 
 async def wake(tx: Tx, store_id: StoreId, attempt_id: int, seconds: float) -> None:
-    """The completer looks at it then, unless it is told otherwise before."""
+    """The completer looks at it then, unless it is told otherwise before; and when the stock it holds may go back."""
     await tx.execute(
         """INSERT INTO deadline (store_id, kind, subject_id, due_at)
-           VALUES (%s, 'checkout', %s, now() + make_interval(secs => %s))
+           SELECT %(store)s, 'checkout', %(attempt)s, least(now() + make_interval(secs => %(seconds)s), (
+               SELECT min(expires_at) + make_interval(secs => %(margin)s) FROM reservation
+               WHERE reservation.store_id = %(store)s AND state = 'held' AND expires_at > now() AND order_id = (
+                   SELECT order_id FROM checkout_attempt WHERE store_id = %(store)s AND id = %(attempt)s)))
            ON CONFLICT (store_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at""",
-        [store_id, attempt_id, seconds],
+        {"store": store_id, "attempt": attempt_id, "seconds": seconds, "margin": EXPIRY_MARGIN_SECONDS},
     )
 
 

@@ -2,6 +2,9 @@
 payment that the provider has not answered for."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -13,13 +16,17 @@ from origin.db import Database, Tx
 from origin.errors import NotFound, OriginError
 from origin.orders import placing
 from origin.orders.moves import Moves
-from origin.payments import Declined, Payments, RequiresAction, Succeeded, Unknown
+from origin.orders.placing import CheckoutOrder
+from origin.payments import Declined, Outcome, Payments, RequiresAction, Succeeded, Unknown
 
 log = structlog.get_logger()
 
-PAUSE_SECONDS = 2.0
-BATCH = 50
-AT_ONCE = 5  # a provider that does not answer takes each its whole time-out
+PAUSE_SECONDS = 0.4
+"""So that stock whose time is over can be bought again within a second."""
+BATCH = 100
+AT_ONCE = 8  # a provider that does not answer takes each its whole time-out
+PATIENCE_SECONDS = 0.4
+"""For the provider's word on a payment whose time is over: without it the stock goes back; a success is a late one."""
 ABANDONED = Declined("expired", "The payment was not completed in time. You have not been charged.")
 
 
@@ -38,8 +45,8 @@ class Completer:
         while True:
             await asyncio.sleep(pause)
             try:
-                await self.run_once()
-                pause = PAUSE_SECONDS
+                is_all = await self.run_once() < BATCH
+                pause = PAUSE_SECONDS if is_all else PAUSE_SECONDS / 10
             except Exception as error:
                 pause = min(pause * 2, 30.0)
                 log.error("completer failed; trying again", error=repr(error), pause_seconds=pause)
@@ -84,43 +91,53 @@ class Completer:
             if attempt.recovery_point == "started":
                 await attempts.release(tx, store_id, attempt_id)
                 return
-            is_late = await self._is_late(tx, store_id, attempt)
+            order = await self._order(tx, store_id, attempt)
         if attempt.recovery_point == "authorised" and attempt.intent_id:
             await self._checkouts.refund(store_id, attempt_id, attempt.intent_id)
         elif attempt.recovery_point == "requires_action" and attempt.intent_id:
-            await self._drive_action(store_id, attempt_id, attempt.intent_id, is_late)
-        elif is_late:
-            await self._drive_late(store_id, attempt)
+            await self._drive_action(store_id, attempt_id, attempt.intent_id, order)
+        elif order.is_late:
+            await self._drive_late(store_id, attempt, order)
         else:
             await self._checkouts.authorise(store_id, attempt_id)
 
-    async def _is_late(self, tx: Tx, store_id: StoreId, attempt: Attempt) -> bool:
+    async def _order(self, tx: Tx, store_id: StoreId, attempt: Attempt) -> CheckoutOrder:
         assert attempt.order_id is not None
         held = self._held_seconds * (2 if attempt.recovery_point == "requires_action" else 1)
-        return (await placing.checkout_order(tx, store_id, attempt.order_id, held)).is_late
+        return await placing.checkout_order(tx, store_id, attempt.order_id, held)
 
-    async def _drive_action(self, store_id: StoreId, attempt_id: int, intent_id: str, is_late: bool) -> None:
+    async def _drive_action(self, store_id: StoreId, attempt_id: int, intent_id: str, order: CheckoutOrder) -> None:
         """The buyer may never come back from the bank's page, and the webhook may be lost."""
-        if is_late:
-            outcome = await self._payments.cancel(intent_id)
+        if order.is_late:
+            outcome = await self._word(store_id, attempt_id, order, partial(self._payments.cancel, intent_id))
         else:
             outcome, _ = await self._payments.look_up(intent_id)
-        if is_late and isinstance(outcome, Unknown):
-            await self._checkouts.give_up(store_id, attempt_id)
         await self._checkouts.settle(store_id, attempt_id, outcome)
 
-    async def _drive_late(self, store_id: StoreId, attempt: Attempt) -> None:
+    async def _drive_late(self, store_id: StoreId, attempt: Attempt, order: CheckoutOrder) -> None:
         """Past the time stock is held, nothing new may be charged: the provider is asked what it knows, no more."""
         key = await self._checkouts.payment_key_of(store_id, attempt.id)
         if key is None:
             await self._checkouts.authorise(store_id, attempt.id)
             return
-        found = await self._payments.find(key)
-        if isinstance(found, RequiresAction):
-            found = await self._payments.cancel(found.intent_id)
-        outcome = found or ABANDONED
-        if isinstance(outcome, Unknown):
-            await self._checkouts.give_up(store_id, attempt.id)
-        elif isinstance(outcome, Succeeded):
+        outcome = await self._word(store_id, attempt.id, order, partial(self._ended, key))
+        if isinstance(outcome, Succeeded):
             log.info("payment found late", store_id=store_id, attempt_id=attempt.id, intent=outcome.intent_id)
         await self._checkouts.settle(store_id, attempt.id, outcome)
+
+    async def _ended(self, key: str) -> Outcome:
+        found = await self._payments.find(key)
+        return await self._payments.cancel(found.intent_id) if isinstance(found, RequiresAction) else found or ABANDONED
+
+    async def _word(
+        self, store_id: StoreId, attempt_id: int, order: CheckoutOrder, ask: Callable[[], Awaitable[Outcome]]
+    ) -> Outcome:
+        """What the provider says of a payment whose time is over. The stock waits for it a moment and no longer."""
+        if order.state == "pending":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    outcome = await ask()
+                if not isinstance(outcome, Unknown):
+                    return outcome
+            await self._checkouts.give_up(store_id, attempt_id)
+        return await ask()

@@ -1,5 +1,5 @@
-"""What is left of the goods in the carts of those who wait: asked of PostgreSQL once a second for a variant, however
-many want to know."""
+"""What is left of the goods in the carts of those who wait, or who want what has sold out: asked of PostgreSQL once a
+second for a variant, however many want to know."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -26,6 +26,18 @@ class StockSeen:
         self._db = db
         self._clock = clock
         self._seen: dict[tuple[StoreId, int], _Seen] = {}
+        self._gone: dict[tuple[StoreId, int], None] = {}  # oldest first
+
+    def note_gone(self, store_id: StoreId, variant_ids: Collection[int]) -> None:
+        """A checkout found nothing left of these: from now on it is looked first, before the next one begins."""
+        for variant in variant_ids:
+            self._gone[store_id, variant] = None
+        while len(self._gone) > _MOST_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+
+    def may_be_gone(self, store_id: StoreId, variant_ids: Collection[int]) -> bool:
+        """Whether one of them was gone when it was last looked for. Costs nothing."""
+        return any((store_id, variant) in self._gone for variant in variant_ids)
 
     async def offers(self, store_id: StoreId, variant_ids: Collection[int]) -> Mapping[int, Offer]:
         """Without those that cannot be bought any more. Raises Unavailable when the database is away."""
@@ -38,6 +50,9 @@ class StockSeen:
         found: dict[int, Offer] = {}
         for answer in answers.values():
             found |= await asyncio.shield(answer)  # one who goes away does not take the answer from the others
+        for variant, offer in found.items():
+            if offer.available_quantity != 0:
+                self._gone.pop((store_id, variant), None)
         return {variant: found[variant] for variant in wanted if variant in found}
 
     def _is_stale(self, key: tuple[StoreId, int], now: float) -> bool:

@@ -125,13 +125,18 @@ class WaitingRoom:
         if standing.state == "waiting":
             return await self._sold_out(store_id, cart, place) or await self._waiting(store_id, cart, place, standing)
         try:
-            has_waited = standing.state == "admitted" and place.arrived_us
-            gone = await self._sold_out(store_id, cart, place) if has_waited else None
+            # Not for those who were inside before: of them the answer may be kept already.
+            is_new = standing.state == "admitted"
+            wants_look = is_new and (place.arrived_us or self._stock.may_be_gone(store_id, cart.variant_ids))
+            gone = await self._sold_out(store_id, cart, place) if wants_look else None
             answer = gone or await work()
         finally:
             self.slots.give_back(store_id)
         if answer.kind in _OVER and answer is not gone:
             await self._leave(store_id, place.cart)
+        if answer.kind == AnswerKind.STOCK_GONE:
+            lines = answer.more.get("lines", ())
+            self._stock.note_gone(store_id, [line["variant_id"] for line in lines if not line["available"]])
         return answer
 
     async def look(self, store_id: StoreId, cart_token: str, token: str) -> Answer | Waiting | None:

@@ -10,6 +10,7 @@ from origin.cart.shopping import Shopping
 from origin.carts import Cart
 from origin.checkout import attempts
 from origin.checkout.answers import AnswerKind
+from origin.checkout.completer import Completer
 from origin.checkout.flow import Checkouts
 from origin.errors import Invalid, Unavailable
 from origin.payments import Payments
@@ -336,3 +337,31 @@ async def test_a_webhook_is_not_taken_while_the_provider_cannot_be_asked(till, s
     sandbox.knobs.latency_ms = 0
     assert await till.checkouts.hear(intent["id"])
     assert (await till.checkouts.submit(acorn.id, "key", late)).kind == AnswerKind.PLACED
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("provider_ms", [0, 1500])
+async def test_what_expired_can_be_bought_within_a_second_however_slow_the_provider(
+    till, shops, sandbox, till_settings, provider_ms
+):
+    settings = till_settings.model_copy(update={"reservation_seconds": 1})
+    checkouts = Checkouts(till.db, till.carts, till.payments, settings)
+    hurried = replace(till, checkouts=checkouts)
+    for shop in shops:
+        answer = await buy(hurried, shop, card="pm_card_authenticationRequired", quantity=5)
+        assert answer.kind == AnswerKind.REQUIRES_ACTION
+    sandbox.knobs.latency_ms = provider_ms
+    completing = asyncio.create_task(Completer(till.db, checkouts, till.payments, 1).run())
+    for shop in shops:
+        async with asyncio.timeout(10):
+            while await levels(till.db, shop.id, shop.cup) != (5, 0, 0):
+                pass
+        (row,) = await rows(
+            till.db,
+            shop.id,
+            "SELECT clock_timestamp() - expires_at < interval '1 s' AS is_soon FROM reservation WHERE store_id = %s",
+        )
+        assert row["is_soon"]
+    sandbox.knobs.latency_ms = 0
+    completing.cancel()
+    await asyncio.gather(completing, return_exceptions=True)

@@ -3,15 +3,19 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 from redis.asyncio import Redis
 
 from origin.checkout.answers import Answer, AnswerKind
+from origin.checkout.flow import Checkouts
 from origin.checkout.waiting_room import Waiting, WaitingRoom, waiting_room_of
+from origin.db import Database
 from origin.errors import Invalid
-from tests.fixtures.buying import fill
+from tests.fixtures.buying import fill, submission
 from tests.fixtures.checkout import rows, until
+from tests.fixtures.round_trips import counted
 
 SOLD_OUT = "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1"
 PLACED = Answer(AnswerKind.PLACED)
@@ -267,3 +271,33 @@ async def test_without_the_state_server_everybody_goes_in(till, limits, shops, s
     for name in ("a", "b", "c"):
         work.end(name)
     assert await asyncio.gather(*tasks) == [PLACED] * 3
+
+
+async def test_after_the_last_unit_is_gone_nobody_asks_the_database_who_comes_within_a_second(
+    database, till, till_settings, state, shops
+):
+    acorn, birch = shops
+    async with counted(database.app) as (url, turns):
+        db = Database(url, database.router)
+        await db.open()
+        room = waiting_room_of(till_settings, db, state)
+        checkouts = Checkouts(db, till.carts, till.payments, till_settings)
+
+        carts = [await fill(till, acorn, quantity=5) for _ in range(60)]
+
+        async def buy(shop, cart):
+            submit = partial(checkouts.submit, shop.id, cart, submission(cart))
+            return await room.through(shop.id, cart, "", submit)
+
+        assert (await buy(acorn, carts[0])).kind == AnswerKind.PLACED
+        assert (await buy(acorn, carts[1])).kind == AnswerKind.STOCK_GONE  # the database said so
+        before, began = turns.count, time.monotonic()
+        told = [await buy(acorn, cart) for cart in carts[2:]]
+        assert {answer.kind for answer in told} == {AnswerKind.STOCK_GONE}
+        assert turns.count - before <= time.monotonic() - began + 1
+        assert (await buy(birch, await fill(till, birch, quantity=5))).kind == AnswerKind.PLACED  # they have their own
+        await rows(till.db, acorn.id, "UPDATE inventory_level SET available = 5 WHERE store_id = %s RETURNING 1")
+        async with asyncio.timeout(5):
+            while (await buy(acorn, carts[-1])).kind != AnswerKind.PLACED:
+                pass  # what is remembered is a second old at most
+        await db.close()
