@@ -124,7 +124,8 @@ async def _known(tx: Tx, store_id: StoreId, order_id: int, asked: Asked) -> Made
     cursor = await tx.execute(
         """SELECT id, fingerprint, ARRAY(
                SELECT payment.id FROM payment WHERE payment.store_id = refund.store_id
-                 AND payment.refund_id = refund.id AND payment.status = 'pending' ORDER BY payment.id) AS pending
+                 AND payment.order_id = refund.order_id AND payment.refund_id = refund.id
+                 AND payment.status = 'pending' ORDER BY payment.id) AS pending
            FROM refund WHERE store_id = %s AND order_id = %s AND idempotency_key = %s""",
         [store_id, order_id, asked.key],
     )
