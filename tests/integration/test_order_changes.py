@@ -6,7 +6,7 @@ import pytest
 
 from origin.checkout.answers import AnswerKind
 from standalone.payment_sandbox.ledger import Slice
-from tests.fixtures.buying import buy, fill, make_due, submission
+from tests.fixtures.buying import buy, complete_payments, fill, submission
 from tests.fixtures.checkout import ADDRESS, levels, rows, until
 from tests.integration.test_refunds import order_of, refunded_at_provider, sold
 from tests.integration.test_transactions import authorized
@@ -80,8 +80,7 @@ async def test_a_process_that_dies_while_it_cancels_has_given_back_once(till, sh
     asking.cancel()
     sandbox.knobs.answer_ms = 0
     await until(lambda: not sandbox.knobs.running_keys)
-    await make_due(till, shops[0])
-    await till.completer.run_once()
+    await complete_payments(till, shops[0])
     order = await order_of(sellers.acorn, sold[0])
     assert (order["financial_status"], order["cancel_reason"]) == ("refunded", "other")
     assert (await refunded_at_provider(sandbox))[shops[0].id] == minor(order)

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.tenant import StoreId
 from standalone.audit import audit, provider_intents
-from tests.fixtures.buying import buy, make_due
+from tests.fixtures.buying import buy, complete_payments
 from tests.integration.test_refunds import order_of
 
 ACTIONS = 14
@@ -60,8 +60,7 @@ async def test_whatever_merchants_do_at_once_the_books_agree(till, shops, seller
         assert any(answer.is_success for answer in answers)
         for seller, shop, answer in sides:
             await cancel_some(seller, answer.more["order"]["id"], rng)
-            await make_due(till, shop)
-        await till.completer.run_once()
+            await complete_payments(till, shop)
     intents = await provider_intents(sandbox.url)
     for _, shop, _ in sides:
         async with till.db.tenant(StoreId(shop.id)) as tx:

@@ -7,7 +7,7 @@ import pytest
 from origin.orders import refunds
 from origin.orders.refunds import WantedPayment, WantedRefund
 from standalone.payment_sandbox.ledger import Slice
-from tests.fixtures.buying import buy, make_due
+from tests.fixtures.buying import buy, complete_payments, make_due
 from tests.fixtures.checkout import levels, rows, until
 
 
@@ -138,8 +138,7 @@ async def test_a_process_that_dies_before_it_asks_has_refunded_once_all_the_same
         wanted = WantedRefund(payments=[WantedPayment(amount="7.00")])
         await refunds.make(tx, acorn.id, sold[0], wanted)
     assert statuses(await order_of(sellers.acorn, sold[0])) == ["pending"]
-    await make_due(till, acorn)
-    await till.completer.run_once()
+    await complete_payments(till, acorn)
     order = await order_of(sellers.acorn, sold[0])
     assert (statuses(order), order["financial_status"]) == (["success"], "partially_refunded")
     assert (await refunded_at_provider(sandbox))[acorn.id] == 700
@@ -159,6 +158,7 @@ async def test_a_process_that_dies_before_it_hears_has_refunded_once_all_the_sam
     assert (await sellers.acorn.ask("POST", f"orders/{sold[0]}/refunds", json=more)).status_code == 422
     await make_due(till, acorn)
     await asyncio.gather(till.completer.run_once(), till.completer.run_once())
+    await complete_payments(till, acorn)
     assert statuses(await order_of(sellers.acorn, sold[0])) == ["success"]
     assert (await refunded_at_provider(sandbox))[acorn.id] == 700
 

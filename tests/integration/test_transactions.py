@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.fixtures.buying import buy, make_due
+from tests.fixtures.buying import buy, complete_payments
 from tests.fixtures.checkout import until
 
 
@@ -98,8 +98,7 @@ async def test_a_capture_that_nobody_heard_of_is_found(till, shops, sellers, sol
     async with till.db.tenant(shops[0].id) as tx:  # another id is another key
         await tx.execute("UPDATE payment SET id = id + 1000 WHERE store_id = %s AND status = 'pending'", [shops[0].id])
         await tx.execute("UPDATE deadline SET subject_id = subject_id + 1000 WHERE kind = 'payment'")
-    await make_due(till, shops[0])
-    await till.completer.run_once()
+    await complete_payments(till, shops[0])
     assert await financial_status(sellers.acorn, sold[0]) == "paid"
 
 
