@@ -58,7 +58,7 @@ class Faults(BaseModel):
 
 
 class Dice:
-    """Requests and events draw from streams of their own, so that one does not shift the other's."""
+    """Faults, latencies and events draw from streams of their own, so that one does not shift the other's."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
@@ -72,6 +72,7 @@ class Dice:
 
     def _throw_anew(self) -> None:
         self._requests = random.Random(f"{self.faults.seed} requests")  # noqa: S311 - guards nothing
+        self._latencies = random.Random(f"{self.faults.seed} latencies")  # noqa: S311
         self._events = random.Random(f"{self.faults.seed} events")  # noqa: S311
 
     def latency_seconds(self) -> float:
@@ -79,7 +80,7 @@ class Dice:
         if not 0 < median < p99:
             return median / 1000
         deviation = math.log(p99 / median) / _99TH_PERCENTILE
-        return min(self._requests.lognormvariate(math.log(median), deviation), _MOST_MS) / 1000
+        return min(self._latencies.lognormvariate(math.log(median), deviation), _MOST_MS) / 1000
 
     def fault(self, operation: str, *, is_post: bool) -> Fault | None:
         if not (operation in self.faults.operations if self.faults.operations else is_post):
