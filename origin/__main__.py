@@ -4,6 +4,7 @@ import gc
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from contracts import crash_points
@@ -18,8 +19,11 @@ def main() -> None:
         settings = OriginSettings()  # from the environment
     except ValidationError as error:
         sys.exit(f"The origin cannot start. {wrong_settings(error)}")
+    serve(create_app(settings), settings)
+
+
+def serve(app: FastAPI, settings: OriginSettings) -> None:
     crash_points.arm(settings.crash_at)
-    app = create_app(settings)
     gc.collect()
     gc.freeze()  # a collection of all that was loaded would hold up every request for a tenth of a second
     uvicorn.run(
