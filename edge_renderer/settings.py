@@ -39,8 +39,8 @@ class EdgeSettings(BaseSettings):
     edge_tenant_fills: int = Field(2, ge=1, description="Pages of one shop made at once by one worker")
     edge_carts: int = Field(32, ge=1, description="Cart requests passed on at once by one worker")
     edge_tenant_carts: int = Field(2, ge=1, description="Those of one shop")
-    edge_checkouts: int = Field(128, ge=1, description="Checkout requests passed on at once by one worker")
-    edge_tenant_checkouts: int = Field(64, ge=1, description="Those of one shop")
+    edge_checkouts: int = Field(256, ge=1, description="Checkout requests passed on at once by one worker")
+    edge_tenant_checkouts: int = Field(160, ge=1, description="Those of one shop")
     edge_wait_seconds: float = Field(2.0, gt=0, description="Longest wait for a turn of any of these kinds")
     edge_tenant_waiting: int = Field(64, ge=0, description="Requests of one shop that may wait for each kind of turn")
     edge_tenant_fills_per_second: float = Field(
@@ -75,7 +75,7 @@ class EdgeSettings(BaseSettings):
     edge_read_seconds: float = Field(3.0, gt=0, description="Time the origin has for a snapshot")
     edge_look_seconds: float = Field(0.5, gt=0, description="Time between two looks for an origin that is away")
     edge_pass_seconds: float = Field(30.0, gt=0, description="Time the origin has for a cart or checkout request")
-    edge_origin_connections: int = Field(128, ge=1, description="Connections to the origin kept by one worker")
+    edge_origin_connections: int = Field(384, ge=1, description="Connections to the origin kept by one worker")
     edge_origin_keepalive_seconds: float = Field(
         4.0, gt=0, description="Idle time after which they are closed; less than the origin's own"
     )

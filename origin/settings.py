@@ -52,9 +52,9 @@ class OriginSettings(BaseSettings):
     )
     reservation_seconds: int = Field(900, ge=1, description="how long stock is held for a checkout")
     checkout_shop_at_once: int = Field(
-        48, ge=1, description="checkouts of one shop a process works on; more wait in line"
+        32, ge=1, description="checkouts of a shop a process works on, those at the provider aside; more wait in line"
     )
-    checkout_at_once: int = Field(192, ge=1, description="checkouts of all shops a process works on at once")
+    checkout_at_once: int = Field(128, ge=1, description="checkouts of all shops a process works on at once")
     checkout_hold_seconds: float = Field(
         2.0,
         ge=0,

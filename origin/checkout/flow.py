@@ -5,7 +5,7 @@ attempt whose process died goes on from there with the same payment key, so noth
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from origin.checkout.billing import charge_for, read_due, read_shop_url
 from origin.checkout.group_commit import GroupCommit, in_transaction
 from origin.checkout.reserving import CartTaken, Refused, Wish, reserve
 from origin.checkout.settling import NotPlain, Paid, Rules
+from origin.checkout.slots import Elsewhere
 from origin.checkout.submission import Submission
 from origin.db import Database, Tx
 from origin.errors import Conflict, Invalid, NotFound, Unavailable
@@ -68,7 +69,9 @@ class Checkouts:
         self._reservations = GroupCommit[Wish, int](db, self._reserve_all, step="checkout.reserve")
         self._sales = GroupCommit[Paid, Answer](db, self._sell_all, step="checkout.sell")
 
-    async def submit(self, store_id: StoreId, key: str, wanted: Submission) -> Answer:
+    async def submit(
+        self, store_id: StoreId, key: str, wanted: Submission, elsewhere: Elsewhere = nullcontext
+    ) -> Answer:
         """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
         try:
             attempt, is_ours = await attempts.claim(self._db, store_id, key, wanted)
@@ -82,7 +85,7 @@ class Checkouts:
             refusal = await self._reserve(store_id, attempt, wanted)
             if refusal:
                 return refusal
-        return await self.authorise(store_id, attempt.id)
+        return await self.authorise(store_id, attempt.id, elsewhere)
 
     async def _reserve(self, store_id: StoreId, attempt: Attempt, wanted: Submission) -> Answer | None:
         try:
@@ -130,14 +133,16 @@ class Checkouts:
         answer = await self.settle(store_id, attempt.id, await self._payments.cancel(attempt.intent_id))
         return answer.kind in (AnswerKind.EXPIRED, AnswerKind.DECLINED)
 
-    async def authorise(self, store_id: StoreId, attempt_id: int) -> Answer:
+    async def authorise(self, store_id: StoreId, attempt_id: int, elsewhere: Elsewhere = nullcontext) -> Answer:
         """The third and fourth phase, from an attempt that has its stock. May be called again after any crash."""
         bill = await self._bill(store_id, attempt_id)
         if bill.charge is None:
             return await self._place_free(store_id, attempt_id)
         if not bill.is_open:
             return await self.settle(store_id, attempt_id, Unknown("the time for this payment is over"))
-        return await self.settle(store_id, attempt_id, await self._payments.charge(bill.charge))
+        with elsewhere():
+            outcome = await self._payments.charge(bill.charge)
+        return await self.settle(store_id, attempt_id, outcome)
 
     async def settle(self, store_id: StoreId, attempt_id: int, outcome: Outcome) -> Answer:
         if isinstance(outcome, Succeeded):

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from contracts.tenant import StoreId
 from origin.checkout.places import digest
+from origin.checkout.slots import HELD_TIMES
 from origin.errors import Unavailable
 
 _BUCKET_SECONDS = 5
@@ -24,6 +25,7 @@ _ASK = """
     local line, due, inside = KEYS[1], KEYS[2], KEYS[3]
     local member, arrived, has_slot, window = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4])
     local looks_per_s, longest, bucket = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+    local held_times = tonumber(ARGV[9])
     local time = redis.call('TIME')
     local seconds = tonumber(time[1])
     local now = seconds * 1000000 + tonumber(time[2])
@@ -52,7 +54,7 @@ _ASK = """
     if per_s == 0 then per_s = (tonumber(before[1]) or 0) / (seconds % bucket + 1) end
     if per_s == 0 then per_s = window end
     local look = 1
-    if ahead >= 2 * window then
+    if ahead >= held_times * window then
         look = math.max(2, waiting / looks_per_s, math.min(longest, ahead / per_s / 4))
     end
     redis.call('ZADD', due, now + (2 * look + 5) * 1000000, member)
@@ -100,6 +102,7 @@ class Line:
                 *_keys(store_id, cart),
                 *(cart, str(arrived_us), "1" if has_slot else "0", str(limits.window), str(limits.inside_seconds)),
                 *(str(limits.looks_per_second), str(limits.look_seconds), str(_BUCKET_SECONDS)),
+                str(HELD_TIMES),
             )
         except RedisError as error:
             raise _unreachable() from error

@@ -1,11 +1,21 @@
-"""Checkouts at work at once in this process: of one shop, and in all. Who came first gets the next free slot."""
+"""Checkouts at work at once in this process: of one shop, and in all. Who came first gets the next free slot.
+
+One that waits for the payment provider costs nothing meanwhile, and leaves its slot to others. When it is back, it is
+finished at once, beyond the limit if need be.
+"""
 
 import asyncio
 from bisect import insort
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from contracts.tenant import StoreId
+
+HELD_TIMES = 4
+Elsewhere = Callable[[], AbstractContextManager[None]]
+"""What surrounds the part of a checkout that somebody else works on."""
 
 
 @dataclass(order=True, slots=True)
@@ -45,9 +55,18 @@ class Slots:
             del self._running[store_id]
         self._pass_on()
 
+    @contextmanager
+    def elsewhere(self, store_id: StoreId) -> Iterator[None]:
+        """While somebody else works on what has a slot."""
+        self.give_back(store_id)
+        try:
+            yield
+        finally:
+            self.force(store_id)
+
     async def wait(self, store_id: StoreId, arrived_us: int, seconds: float) -> bool:
-        """Whether a slot came in time; then it is taken. At most as many wait for a shop as may be at work for it."""
-        if sum(held.store_id == store_id for held in self._held) >= self._at_once_for_shop:
+        """Whether a slot came in time; then it is taken. At most HELD_TIMES as many wait for a shop as it has slots."""
+        if sum(held.store_id == store_id for held in self._held) >= self._at_once_for_shop * HELD_TIMES:
             return False
         self._numbers += 1
         held = _Held(arrived_us, self._numbers, store_id, asyncio.get_running_loop().create_future())

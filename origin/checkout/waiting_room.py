@@ -7,8 +7,9 @@ until the purchase is over, and is never asked to wait again.
 
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -18,7 +19,7 @@ from origin.carts import Cart, Carts
 from origin.checkout.answers import Answer, AnswerKind
 from origin.checkout.line import KeptForms, Line, LineLimits, Standing
 from origin.checkout.places import Place, Places, name_of
-from origin.checkout.slots import Slots
+from origin.checkout.slots import Elsewhere, Slots
 from origin.checkout.stock_seen import StockSeen
 from origin.db import Database
 from origin.errors import Invalid, NotFound, Unavailable
@@ -102,7 +103,7 @@ class WaitingRoom:
         store_id: StoreId,
         cart_token: str,
         token: str,
-        work: Callable[[], Awaitable[Answer]],
+        work: Callable[[Elsewhere], Awaitable[Answer]],
         *,
         is_forgiving: bool = False,
     ) -> Answer | Waiting:
@@ -121,7 +122,9 @@ class WaitingRoom:
         except Unavailable as error:
             log.warning("no line before the checkout", store_id=store_id, error=str(error))
         if place is None or standing is None:
-            return await work()  # or it has been ordered: then there is nothing to wait for, and its answer is kept
+            return await work(
+                nullcontext
+            )  # or it has been ordered: then there is nothing to wait for, and its answer is kept
         if standing.state == "waiting":
             return await self._sold_out(store_id, cart, place) or await self._waiting(store_id, cart, place, standing)
         try:
@@ -129,7 +132,7 @@ class WaitingRoom:
             is_new = standing.state == "admitted"
             wants_look = is_new and (place.arrived_us or self._stock.may_be_gone(store_id, cart.variant_ids))
             gone = await self._sold_out(store_id, cart, place) if wants_look else None
-            answer = gone or await work()
+            answer = gone or await work(partial(self.slots.elsewhere, store_id))
         finally:
             self.slots.give_back(store_id)
         if answer.kind in _OVER and answer is not gone:

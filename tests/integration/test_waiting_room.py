@@ -30,7 +30,7 @@ class Work:
     ends: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def of(self, shop, cart, name, place="", answer=PLACED):
-        async def work():
+        async def work(elsewhere):
             self.begun.append(name)
             await self.ends.setdefault(name, asyncio.Event()).wait()
             return answer
@@ -129,6 +129,27 @@ async def test_the_other_shop_does_not_wait(work, till, shops):
     assert await work.of(birch, await fill(till, birch), "birch") == PLACED
     work.end("inside")
     await running
+
+
+async def test_a_checkout_at_the_provider_leaves_its_slot_to_others_and_is_finished_at_once(work, till, shops):
+    acorn, _ = shops
+    away, back = asyncio.Event(), asyncio.Event()
+
+    async def pay(elsewhere):
+        with elsewhere():
+            away.set()
+            await back.wait()
+        return PLACED
+
+    paying = asyncio.create_task(work.room.through(acorn.id, await fill(till, acorn), "", pay))
+    await away.wait()
+    other = await work.start(acorn, await fill(till, acorn), "other")
+    assert (await work.of(acorn, await fill(till, acorn), "third")).ahead == 0
+    back.set()
+    assert await paying == PLACED
+    assert work.room.slots.running(acorn.id) == 1
+    work.end("other")
+    await other
 
 
 async def test_who_is_inside_is_not_thrown_out(work, till, shops):
