@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from contracts.tenant import StoreId
+from invalidation.cancellation import end_if_cancelled
 from origin.checkout import attempts
 from origin.checkout.attempts import Attempt
 from origin.checkout.flow import Checkouts
@@ -21,17 +22,21 @@ from origin.payments import Declined, Outcome, Payments, RequiresAction, Succeed
 
 log = structlog.get_logger()
 
-PAUSE_SECONDS = 0.4
+PAUSE_SECONDS = 0.3
 """So that stock whose time is over can be bought again within a second."""
 BATCH = 100
-AT_ONCE = 8  # a provider that does not answer takes each its whole time-out
-PATIENCE_SECONDS = 0.4
+AT_ONCE = 16  # a provider that does not answer takes each its whole time-out
+PATIENCE_SECONDS = 0.3
 """For the provider's word on a payment whose time is over: without it the stock goes back; a success is a late one."""
 ABANDONED = Declined("expired", "The payment was not completed in time. You have not been charged.")
 
 
+Due = tuple[str, StoreId, int]
+"""A kind of deadline, and whose it is."""
+
+
 class Completer:
-    """`run` until cancelled; `run_once` is what one round does."""
+    """`run` until cancelled; `run_once` drives what is due now, to the end."""
 
     def __init__(self, db: Database, checkouts: Checkouts, payments: Payments, held_seconds: float) -> None:
         self._db = db
@@ -39,35 +44,52 @@ class Completer:
         self._payments = payments
         self._held_seconds = held_seconds
         self._drivers = {"checkout": self.drive, "payment": Moves(db, payments).finish}
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._driven: dict[Due, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
+        """Nobody waits for who was due before: a provider slow about one would keep all stock from coming back."""
         pause = PAUSE_SECONDS
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                is_all = await self.run_once() < BATCH
-                pause = PAUSE_SECONDS if is_all else PAUSE_SECONDS / 10
-            except Exception as error:
-                pause = min(pause * 2, 30.0)
-                log.error("completer failed; trying again", error=repr(error), pause_seconds=pause)
+        try:
+            while True:
+                end_if_cancelled()
+                await asyncio.sleep(pause)
+                try:
+                    await self._start()
+                    pause = PAUSE_SECONDS
+                except Exception as error:
+                    pause = min(pause * 2, 30.0)
+                    log.error("completer failed; trying again", error=repr(error), pause_seconds=pause)
+        finally:
+            for task in self._driven.values():
+                task.cancel()
+            await asyncio.gather(*self._driven.values(), return_exceptions=True)
 
     async def run_once(self) -> int:
         """How many were due. One that fails does not keep the others waiting."""
+        started = await self._start()
+        await asyncio.gather(*started)
+        return len(started)
+
+    async def _start(self) -> list[asyncio.Task[None]]:
         async with self._db.directory() as tx:
             cursor = await tx.execute(
                 """SELECT store_id, kind, subject_id FROM deadline WHERE kind = ANY(%s) AND due_at <= now()
                    ORDER BY due_at LIMIT %s""",
                 [list(self._drivers), BATCH],
             )
-            due = await cursor.fetchall()
-        places = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(
-            *(self._try_to_drive(places, row["kind"], StoreId(row["store_id"]), int(row["subject_id"])) for row in due)
-        )
-        return len(due)
+            found = [(row["kind"], StoreId(row["store_id"]), int(row["subject_id"])) for row in await cursor.fetchall()]
+        started = []
+        for due in found:
+            if due not in self._driven:
+                task = self._driven[due] = asyncio.create_task(self._try_to_drive(due))
+                task.add_done_callback(lambda _, due=due: self._driven.pop(due))  # type: ignore[misc]
+                started.append(task)
+        return started
 
-    async def _try_to_drive(self, places: asyncio.Semaphore, kind: str, store_id: StoreId, subject_id: int) -> None:
-        async with places:
+    async def _try_to_drive(self, due: Due) -> None:
+        kind, store_id, subject_id = due
+        async with self._places:
             about = {"kind": kind, "store_id": store_id, "subject_id": subject_id}
             try:
                 await self._drivers[kind](store_id, subject_id)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from invalidation.cancellation import end_if_cancelled
 from origin.checkout.books import Booked, Claim, Why, booked, difference, is_of, paid_for
 from origin.checkout.flow import Checkouts
 from origin.db import Database
@@ -62,6 +63,7 @@ class Reconciler:
 
     async def run(self, sole: SoleWorker) -> None:
         while True:
+            end_if_cancelled()
             await asyncio.sleep(self._settings.reconcile_seconds)
             try:
                 if await sole.is_ours():

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from contracts.tenant import StoreId
+from invalidation.cancellation import end_if_cancelled
 from origin.db import Database
 from origin.imports.leases import resume_due
 from origin.imports.running import run_import
@@ -26,6 +27,7 @@ async def keep_resuming(db: Database) -> None:
     """Until cancelled. Any number of processes may run it."""
     pause = RESUME_EVERY_SECONDS
     while True:
+        end_if_cancelled()
         await asyncio.sleep(pause)
         try:
             await resume_due(db)

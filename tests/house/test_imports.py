@@ -17,7 +17,12 @@ MAY_IMPORT = {
         "invalidation.lease",
         "invalidation.errors",
     },
-    "origin": {"contracts", "invalidation.outbox", "invalidation.bounded_connection"},
+    "origin": {
+        "contracts",
+        "invalidation.outbox",
+        "invalidation.bounded_connection",
+        "invalidation.cancellation",
+    },
     "loadtest": {"contracts", "standalone", "edge_renderer", "origin"},
     "standalone": {"contracts", "invalidation", "edge_renderer", "origin", "loadtest"},
 }

@@ -269,6 +269,7 @@ async def test_one_origin_of_all_reconciles_and_another_when_it_is_gone(till, ti
     await has_placed(till, acorn)
     assert (bookkeeper.found, second.value("stoa_origin_reconciled_at_seconds")) == (1, 0)
     tasks[0].cancel()
+    await asyncio.gather(tasks[0], return_exceptions=True)
     await posts[0].close()
     await charge_and_die(till, birch)
     await has_placed(till, birch)
