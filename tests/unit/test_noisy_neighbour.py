@@ -41,7 +41,7 @@ def test_the_ratio_is_of_the_rounds_medians_and_refusals_are_the_steady_shops_er
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="takes two cores")
 def test_everything_is_pinned_and_released_again() -> None:
     before = os.sched_getaffinity(0)
-    ready = Ready("", "", "", "", "", "", "", "", "", "", pids={"edge": [os.getpid()]})
+    ready = Ready(*[""] * 11, pids={"edge": [os.getpid()]})
     with pinned(ready, EdgeWorker("", "", os.getpid())):
         assert os.sched_getaffinity(0) == {0}
     assert os.sched_getaffinity(0) == before

@@ -33,7 +33,7 @@ SHOWN = "Deals [/b] [red]now[/red] :smile: \ufffd]0;title\ufffd"
 
 
 def a_ready(*stores: StoreAccess) -> Ready:
-    return Ready("http://127.0.0.1:1", "http://127.0.0.1:2", *["x"] * 8, stores=list(stores))
+    return Ready("http://127.0.0.1:1", "http://127.0.0.1:2", *["x"] * 9, stores=list(stores))
 
 
 def a_console() -> Console:
