@@ -3,8 +3,9 @@ the same run, the design that comes to mind first (loadtest/obvious_checkout.py)
 
 Submissions go straight to the origin, as an edge hands them on, each with a cart of its own that was filled before. One
 part gives the rate at saturation (closed loop), the next the latencies at half of that (open loop, from the intended
-start). No more buyers at once than a shop has slots for (STOA_CHECKOUT_SHOP_AT_ONCE): the others would wait in line, which
-is not what is measured here. The provider is the sandbox, and takes `payment_ms` for each payment; what is not an order at once is a failure.
+start). There are no more buyers at once than a shop has slots for (STOA_CHECKOUT_SHOP_AT_ONCE): others would stand in
+line, which is not what is measured here. The provider is the sandbox, and takes `payment_ms` for each payment; what is
+not an order at once is a failure.
 """
 
 import secrets

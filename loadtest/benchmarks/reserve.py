@@ -30,7 +30,7 @@ from standalone.platform import as_role
 from standalone.ready_file import Ready, read_ready
 
 PLENTY = 10_000_000
-ORDERS = 120_000
+ORDERS = 60_000
 HELD_SECONDS = 900.0
 STEP: Step = "checkout.reserve"
 Reserve = Callable[[int], Awaitable[None]]
