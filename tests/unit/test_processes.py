@@ -24,7 +24,8 @@ from standalone.secrets_file import SecretsFile
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
-WITH_HORSE = "import os, time\nif os.fork() == 0:\n os.setpgrp()\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
+# In one write: print makes two where output is not buffered, and those of two processes mix.
+WITH_HORSE = "import os, time\nif os.fork() == 0:\n os.setpgrp()\nos.write(1, b'%d\\n' % os.getpid())\ntime.sleep(600)"
 
 
 def program(name: str, code: str, log_folder: Path, lines: int = 1) -> Program:
