@@ -38,10 +38,27 @@ EVENT_QUEUE = "events"
 # An import may run for an hour; nobody's order confirmation waits for it.
 IMPORT_QUEUE = "imports"
 QUEUES = (EVENT_QUEUE, IMPORT_QUEUE)
+# Merchants' webhooks will listen to these.
+_UNHEARD = frozenset(
+    {
+        Topic.ORDER_PAID,
+        Topic.ORDER_UPDATED,
+        Topic.ORDER_CANCELLED,
+        Topic.ORDER_DELETED,
+        Topic.ORDER_FULFILLED,
+        Topic.ORDER_PARTIALLY_FULFILLED,
+        Topic.FULFILLMENT_CREATED,
+        Topic.FULFILLMENT_UPDATED,
+        Topic.REFUND_CREATED,
+    }
+)
 
 
-def queue_of(topic: str) -> str:
-    """The job queue an event goes to. Each is worked by processes of its own."""
+def queue_of(topic: str) -> str | None:
+    """The job queue an event goes to; each is worked by processes of its own. None: nobody listens to it yet. A topic
+    of a newer release is queued: its worker will know it."""
+    if topic in _UNHEARD:
+        return None
     return IMPORT_QUEUE if topic == Topic.IMPORT_REQUESTED else EVENT_QUEUE
 
 

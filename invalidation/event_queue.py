@@ -31,12 +31,14 @@ class EventQueue:
         return cls(queues, dict.fromkeys(QUEUES, job_seconds) | {IMPORT_QUEUE: import_job_seconds})
 
     def enqueue(self, rows: Iterable[Row]) -> int:
-        """How many became jobs now; those that had before are left as they are."""
+        """How many became jobs now: not those that had before, or that nobody listens to."""
         return sum(self._enqueue_one(row) for row in rows)
 
     def _enqueue_one(self, row: Row) -> bool:
-        event = {"store_id": row.store_id, "outbox_id": row.id, "topic": row.topic, "payload": dict(row.payload or {})}
         name = queue_of(str(row.topic))
+        if name is None:
+            return False
+        event = {"store_id": row.store_id, "outbox_id": row.id, "topic": row.topic, "payload": dict(row.payload or {})}
         try:
             self._queues[name].enqueue(
                 EVENT_JOB,

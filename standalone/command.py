@@ -19,7 +19,8 @@ _ports = (_LOWEST_PORT + number % _PORTS for number in itertools.count(secrets.r
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`environment` is added to ours. `stop_signal` asks for an orderly end; it is sent if we die, too."""
+    """`environment` is added to ours. `stop_signal` asks for an orderly end; it is sent if we die, too. `niceness`: how
+    far it stands back for others who want the processor, as in nice(1)."""
 
     name: str
     argv: tuple[str, ...]
@@ -27,10 +28,12 @@ class Command:
     user: str = ""
     folder: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    niceness: int = 0
 
     def wrapped_argv(self) -> list[str]:
         wrapper = [sys.executable, "-I", "-S", str(_CHILD), f"--parent={os.getpid()}"]
-        return [*wrapper, f"--signal={int(self.stop_signal)}", f"--user={self.user}", "--", *self.argv]
+        options = (f"--signal={int(self.stop_signal)}", f"--user={self.user}", f"--niceness={self.niceness}")
+        return [*wrapper, *options, "--", *self.argv]
 
 
 def spawn(command: Command, log: IO[bytes] | int) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ from redis.retry import Retry
 from contracts import crash_points
 from contracts.events import QUEUES
 from origin.jobs import events
-from origin.jobs.worker import LONGEST_PAUSE_SECONDS, QueueWorker
+from origin.jobs.worker import LONGEST_PAUSE_SECONDS, worker_of
 from origin.logs import log_as_json, wrong_settings
 from origin.settings import OriginSettings
 
@@ -91,7 +91,7 @@ def _work(state_url: str, queue_name: str, stop: Stop) -> bool:
     connection = redis.Redis.from_url(state_url, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
     with connection:
         connection.ping()
-        worker = QueueWorker(queue_name, connection)
+        worker = worker_of(queue_name, connection)
         if stop.is_asked:
             return True
         stop.yield_to_worker()

@@ -6,17 +6,22 @@ taking a job and noting it down loses nothing.
 
 import os
 import signal
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
 from typing import Any
 
-from rq import Queue, Worker
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker, Worker
+from rq.executions import Execution
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 from rq.utils import now
+from rq.worker import BaseWorker
 
 from contracts import crash_points
 from contracts.events import IMPORT_QUEUE
@@ -49,7 +54,7 @@ class TendedQueue(Queue):
         return _JobsUnderWay(self.key, connection=self.connection)
 
 
-class QueueWorker(Worker):
+class QueueWorker(BaseWorker):
     """Tells whether it ended because somebody asked, which rq forgets when it was idle, or lost its connection.
 
     It looks after retries itself: rq's scheduler is a process of its own, whose lock outlives it by a minute.
@@ -94,8 +99,43 @@ class QueueWorker(Worker):
         self.was_asked = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
+
+class EventWorker(QueueWorker, SimpleWorker):
+    """Does the jobs in its own process, which keeps what they opened: an order's e-mail takes a tenth of the time that
+    a process of its own would take to begin with it."""
+
+    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
+        with self._heartbeats(job, execution):
+            return super().perform_job(job, queue, execution)
+
+    @contextmanager
+    def _heartbeats(self, job: Job, execution: Execution) -> Iterator[None]:
+        """From a thread, while the job has this one."""
+        is_done = threading.Event()
+
+        def beat() -> None:
+            while not is_done.wait(HEARTBEAT_SECONDS):
+                with suppress(RedisError):  # the next may come through; without any, the job is somebody else's
+                    self.maintain_heartbeats(job, execution)
+
+        heart = threading.Thread(target=beat, name="heartbeats", daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            is_done.set()
+            heart.join()
+
+
+class ImportWorker(QueueWorker, Worker):
+    """Each in a process of its own, which may take an hour and much memory, and can be ended at once."""
+
     def handle_warm_shutdown_request(self) -> None:
-        """A job that runs is waited for, but for an import, which may take an hour and goes on where it was."""
-        if self.queue_names() == [IMPORT_QUEUE] and self.horse_pid:
+        """The import that runs is not waited for: it goes on where it was."""
+        if self.horse_pid:
             with suppress(ProcessLookupError):
                 os.kill(self.horse_pid, signal.SIGTERM)
+
+
+def worker_of(queue_name: str, connection: Any) -> QueueWorker:
+    return (ImportWorker if queue_name == IMPORT_QUEUE else EventWorker)(queue_name, connection)

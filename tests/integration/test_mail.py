@@ -11,13 +11,14 @@ import httpx
 import pytest
 import redis
 
-from contracts.events import Topic
+from contracts.events import EVENT_JOB, Topic
 from invalidation.coalesce import Row
 from invalidation.event_queue import EventQueue
 from origin.catalog.handles import Handled, unique
 from origin.imports.records import find_import, request_import
 from origin.imports.running import run_import
-from origin.jobs.events import handle
+from origin.jobs.events import WORKBENCH, handle
+from origin.jobs.worker import EventWorker
 from standalone.command import Command, free_port
 from standalone.leftovers import end_session
 from tests.fixtures.buying import buy, fill
@@ -56,14 +57,21 @@ async def messages(post_office, recipient):
     return [message for message in found if recipient in message["to"]]
 
 
+@pytest.fixture
+def workbench(environment, monkeypatch):
+    """Of this process, with nothing left on it from one test to the next."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    yield
+    WORKBENCH.put_away()
+
+
 def event(shop, order):
     payload = {"order_id": order["id"]}
     return {"store_id": shop.id, "outbox_id": 1, "topic": str(Topic.ORDER_CREATED), "payload": payload}
 
 
-async def test_the_buyer_is_told_once(till, shops, post_office, environment, monkeypatch):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+async def test_the_buyer_is_told_once(till, shops, post_office, workbench):
     acorn, birch = shops
     order = (await buy(till, acorn, email="once@example.com")).more["order"]
     for _ in range(2):
@@ -77,9 +85,7 @@ async def test_the_buyer_is_told_once(till, shops, post_office, environment, mon
         assert text in found[0]["html"]
 
 
-async def test_the_job_empties_a_cart_whose_checkout_died_before_it_could(till, shops, environment, monkeypatch):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+async def test_the_job_empties_a_cart_whose_checkout_died_before_it_could(till, shops, workbench):
     acorn, _ = shops
     answer = await buy(till, acorn, email="cart@example.com")
     attempt = (
@@ -172,3 +178,16 @@ async def test_a_worker_of_imports_ends_at_once_when_asked_and_the_import_goes_o
     await run_import(till.db, acorn.id, asked.id)
     done = await find_import(till.db, acorn.id, asked.id)
     assert (done.state, done.products_created) == ("done", 3)
+
+
+async def test_a_job_that_takes_long_stays_its_workers(state_url, monkeypatch):
+    monkeypatch.setattr("origin.jobs.worker.HEARTBEAT_SECONDS", 0.05)
+    with redis.Redis.from_url(state_url) as connection:
+        worker = EventWorker("events", connection)
+        job = worker.queues[0].enqueue(EVENT_JOB, {})
+        execution = worker.prepare_execution(job)
+        connection.zadd(job.started_job_registry.key, {execution.composite_key: 1})  # lapsed since 1970
+        with worker._heartbeats(job, execution):
+            async with asyncio.timeout(10):
+                while connection.zscore(job.started_job_registry.key, execution.composite_key) == 1:  # noqa: ASYNC110 - a thread
+                    await asyncio.sleep(0.01)

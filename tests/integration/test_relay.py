@@ -317,10 +317,11 @@ async def test_the_same_row_number_in_two_shops_is_two_jobs(state_url: str) -> N
     with redis.Redis.from_url(state_url) as client:
         queue = EventQueue.on(client, job_seconds=60, import_job_seconds=600)
         rows = [
-            Row(ACORN, 1, topic=Topic.ORDER_PAID, payload={}),
-            Row(BIRCH, 1, topic=Topic.ORDER_PAID, payload={}),
-            Row(ACORN, 1, topic=Topic.ORDER_PAID, payload={}),
+            Row(ACORN, 1, topic=Topic.ORDER_CREATED, payload={}),
+            Row(BIRCH, 1, topic=Topic.ORDER_CREATED, payload={}),
+            Row(ACORN, 1, topic=Topic.ORDER_CREATED, payload={}),
             Row(ACORN, 2, topic=Topic.IMPORT_REQUESTED, payload={"import_id": 1}),
+            Row(ACORN, 3, topic=Topic.ORDER_PAID, payload={}),  # to which nobody listens
         ]
         assert queue.enqueue(rows) == 3
         waiting = {name: Queue(name, connection=client, serializer=JSONSerializer).jobs for name in QUEUES}
