@@ -247,9 +247,18 @@ async def release(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
 
 
 async def forget(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
-    """After KEPT_SECONDS; the order stays."""
-    await tx.execute("DELETE FROM checkout_attempt WHERE store_id = %s AND id = %s", [store_id, attempt_id])
-    await sleep(tx, store_id, attempt_id)
+    """After KEPT_SECONDS; the order stays.
+
+    1. A completer finds an open attempt due; 2. somebody else finishes it; 3. the completer's turn comes: not yet.
+    """
+    cursor = await tx.execute(
+        """DELETE FROM checkout_attempt AS attempt USING deadline
+           WHERE attempt.store_id = %s AND attempt.id = %s AND deadline.store_id = attempt.store_id
+             AND deadline.kind = 'checkout' AND deadline.subject_id = attempt.id AND deadline.due_at <= now()""",
+        [store_id, attempt_id],
+    )
+    if cursor.rowcount:
+        await sleep(tx, store_id, attempt_id)
 
 
 async def wake(tx: Tx, store_id: StoreId, attempt_id: int, seconds: float) -> None:

@@ -305,6 +305,21 @@ async def test_answers_are_forgotten_after_their_time_and_orders_are_not(till, s
     assert isinstance(await till.carts.read(acorn.id, None), Cart)
 
 
+async def test_who_comes_late_for_an_attempt_that_was_finished_meanwhile_leaves_its_answer(till, shops, sandbox):
+    """1. Two completers find it due; 2. one finishes it; 3. the other's turn comes."""
+    acorn, birch = shops
+    wanted = [submission(await fill(till, shop)) for shop in shops]
+    late = await reserve(till, acorn, wanted[0])
+    assert (await till.checkouts.submit(birch.id, "key", wanted[1])).kind == AnswerKind.PLACED
+    await make_due(till, acorn)
+    await till.completer.run_once()
+    await till.completer.drive(acorn.id, late)
+    for shop, submitted in zip(shops, wanted, strict=True):
+        answer = await till.checkouts.submit(shop.id, "key", submitted)
+        assert (answer.kind, answer.is_replay) == (AnswerKind.PLACED, True)
+    assert await sandbox.succeeded() == 2
+
+
 async def test_an_attempt_that_fails_or_waits_does_not_keep_the_others_waiting(till, shops, sandbox):
     acorn, birch = shops
     wanted = [submission(await fill(till, acorn)) for _ in range(3)]
