@@ -115,10 +115,11 @@ async def lock_all(tx: Tx, store_id: StoreId, attempt_ids: Collection[int]) -> d
 
 async def needs_nobody(db: Database, store_id: StoreId, attempt_id: int, intent_id: str) -> bool:
     """Whether the payment has become an order already or was returned; or somebody is at work on it right now, after
-    whom the completer comes if they die."""
+    whom the completer comes if they die. Not after an answer that left it open: whoever asks again under the same key
+    may be told the same, and the message be the only one to say more."""
     row = await db.read_row(
         store_id,
-        b"""SELECT recovery_point = 'reserved' AND coalesce(locked_until > now(), false)
+        b"""SELECT recovery_point = 'reserved' AND response_body IS NULL AND coalesce(locked_until > now(), false)
                 OR recovery_point = 'finished' AND intent_id = %(intent)s
                    AND response_body ->> 'kind' IN ('placed', 'refunded') AS is_cared_for
             FROM checkout_attempt WHERE store_id = %(store)s AND id = %(attempt)s""",

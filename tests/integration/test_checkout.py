@@ -13,7 +13,7 @@ from origin.checkout.answers import AnswerKind
 from origin.checkout.completer import Completer
 from origin.checkout.flow import Checkouts
 from origin.errors import Invalid, Unavailable
-from origin.payments import Payments
+from origin.payments import Payments, Told
 from tests.fixtures.buying import ATTEMPTS, ORDERS, buy, fill, late_success, make_due, reserve, submission
 from tests.fixtures.checkout import add_variant, levels, rows, until
 
@@ -380,3 +380,21 @@ async def test_what_expired_can_be_bought_within_a_second_however_slow_the_provi
     sandbox.knobs.latency_ms = 0
     completing.cancel()
     await asyncio.gather(completing, return_exceptions=True)
+
+
+async def test_a_webhook_settles_what_the_buyers_own_request_could_not(till, shops, sandbox):
+    """The provider's 500 after it has charged comes again under that key for a day; its message knows better."""
+    acorn, birch = shops
+    sandbox.knobs.webhooks.url = ""
+    await sandbox.turn(upcoming=["error_after"])
+    assert (await buy(till, acorn)).kind == AnswerKind.PROCESSING
+    [intent] = await sandbox.intents()
+    told = Told(intent["id"], intent["metadata"])
+    waiting = await reserve(till, birch, submission(await fill(till, birch)))
+    at_work = told.metadata | {"stoa_store_id": str(birch.id), "stoa_attempt_id": str(waiting)}
+    before = sandbox.knobs.requests
+    assert await till.checkouts.hear_of(Told("pi_of_birch", at_work))
+    assert sandbox.knobs.requests == before  # birch's buyer is at it: the provider need not be asked
+    assert await till.checkouts.hear_of(told)
+    assert await levels(till.db, acorn.id, acorn.cup) == (4, 0, 1)
+    assert await levels(till.db, birch.id, birch.cup) == (4, 1, 0)
