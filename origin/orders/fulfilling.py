@@ -11,7 +11,7 @@ from origin.db import Tx
 from origin.errors import Invalid, NotFound
 from origin.orders import ledger
 from origin.orders.dispatch import FulfillmentOrder, fulfillment_orders, order_id_of
-from origin.orders.progress import restate
+from origin.orders.progress import progress, restate
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ async def track(tx: Tx, store_id: StoreId, fulfillment_id: int, tracking: Tracki
 
 
 async def cancel(tx: Tx, store_id: StoreId, fulfillment_id: int, of_order: int | None = None) -> Made:
-    """What was in it is to be sent again. Does nothing the second time. Raises NotFound, also for another order's."""
+    """What was in it is to be sent again. Does nothing the second time. Raises NotFound, also for another order's, or
+    Invalid when some of it has come back."""
     row = await _locked(tx, store_id, fulfillment_id)
     if of_order not in (None, row["order_id"]):
         raise NotFound("fulfillment")
@@ -123,6 +124,8 @@ async def cancel(tx: Tx, store_id: StoreId, fulfillment_id: int, of_order: int |
         "UPDATE fulfillment SET status = 'cancelled', updated_at = now() WHERE store_id = %s AND id = %s",
         [store_id, fulfillment_id],
     )
+    if any(line.returnable < 0 for line in (await progress(tx, store_id, [row["order_id"]])).values()):
+        raise Invalid({"base": ["some of what was in it has come back: it was sent, and cannot be cancelled"]})
     return await _told(tx, store_id, row["order_id"], fulfillment_id, Topic.FULFILLMENT_UPDATED)
 
 

@@ -11,7 +11,8 @@ from origin.db import Tx
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Of one line. `removed` was refunded without having come back; `returned` came back after it had been sent."""
+    """Of one line. `removed` was refunded without having come back; `returned` came back after it had been sent,
+    so it is never more than `fulfilled`."""
 
     quantity: int
     fulfilled: int
@@ -26,7 +27,12 @@ class Progress:
     @property
     def fulfillable(self) -> int:
         """What is still to be sent. What was taken out had not been sent yet, as far as there was such."""
-        return max(self.quantity - self.removed - max(self.fulfilled, self.returned), 0)
+        return max(self.quantity - self.removed - self.fulfilled, 0)
+
+    @property
+    def returnable(self) -> int:
+        """What was sent and has not come back."""
+        return self.fulfilled - self.returned
 
     @property
     def status(self) -> str | None:

@@ -213,6 +213,7 @@ async def _lines(
     lines = await refundable_lines(tx, store_id, order.id)
     left = {line_id: line["progress"].current for line_id, line in lines.items()}
     unsent = {line_id: line["progress"].fulfillable for line_id, line in lines.items()}
+    sent = {line_id: line["progress"].returnable for line_id, line in lines.items()}
     planned, wrong = [], []
     for number, each in enumerate(wanted.lines, 1):
         line = lines.get(each.line_id)
@@ -236,13 +237,25 @@ async def _lines(
             wrong.append(f"location_id {each.location_id} is not a location of this shop (number {number})")
         else:
             left[each.line_id] -= each.quantity
-            unsent[each.line_id] -= each.quantity if restock_type != "return" else 0
-            subtotal = line["price_minor"] * each.quantity
-            tax = order.tax_minor * subtotal // order.total_minor if order.total_minor else 0
-            planned.append(PlannedLine(line, each.quantity, restock_type, each.location_id, subtotal, tax))
+            returned = min(each.quantity, sent[each.line_id]) if restock_type == "return" else 0
+            sent[each.line_id] -= returned
+            unsent[each.line_id] -= each.quantity - returned
+            # What was never sent cannot come back: it is not sent any more.
+            rest = ("cancel" if restock_type == "return" else restock_type, each.quantity - returned)
+            for how, quantity in (("return", returned), rest):
+                if quantity:
+                    planned.append(_planned(order, line, quantity, how, each.location_id))
     if wrong:
         problems["refund_line_items"] = wrong
     return planned
+
+
+def _planned(
+    order: OrderMoney, line: Mapping[str, Any], quantity: int, restock_type: str, location_id: int | None
+) -> PlannedLine:
+    subtotal = line["price_minor"] * quantity
+    tax = order.tax_minor * subtotal // order.total_minor if order.total_minor else 0
+    return PlannedLine(line, quantity, restock_type, location_id, subtotal, tax)
 
 
 async def _is_location(tx: Tx, store_id: StoreId, location_id: int) -> bool:

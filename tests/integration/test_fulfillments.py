@@ -131,6 +131,25 @@ async def test_what_is_refunded_is_not_sent_and_what_was_sent_comes_back(sellers
     assert (order["fulfillment_status"], order["line_items"][0]["current_quantity"]) == ("fulfilled", 1)
 
 
+async def test_what_is_refunded_before_it_is_sent_is_never_sent(till, shops, sellers, sold):
+    [line] = (await order_of(sellers.acorn, sold[0]))["line_items"]
+    [wanted] = await to_send(sellers.acorn, sold[0])
+    part = {"fulfillment_order_id": wanted["id"], "fulfillment_order_line_items": [{"id": line["id"], "quantity": 1}]}
+    made = (await send(sellers.acorn, part))["fulfillment"]
+    returned = {"line_item_id": line["id"], "quantity": 2, "restock_type": "return"}
+    refund = await sellers.acorn.post(f"orders/{sold[0]}/refunds", {"refund": {"refund_line_items": [returned]}})
+    lines = refund["refund"]["refund_line_items"]
+    assert [(each["restock_type"], each["quantity"]) for each in lines] == [("return", 1), ("cancel", 1)]
+    assert sum(float(each["subtotal"]) for each in lines) == 2 * float(line["price"])
+    refused = await sellers.acorn.ask("POST", f"fulfillments/{made['id']}/cancel")
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["base"])
+    await send(sellers.acorn, {"fulfillment_order_id": wanted["id"]})
+    order = await order_of(sellers.acorn, sold[0])
+    assert (order["fulfillment_status"], order["line_items"][0]["fulfillable_quantity"]) == ("fulfilled", 0)
+    assert (await send(sellers.acorn, part, status=422))["errors"]
+    assert (await to_send(sellers.birch, sold[1]))[0]["line_items"][0]["fulfillable_quantity"] == 3
+
+
 async def test_an_order_without_stock_is_sent_from_the_shops_own_place(shops, sellers):
     lines = [{"variant_id": shops[0].plate, "quantity": 1}, {"title": "Card", "price": "1"}]
     order = (await sellers.acorn.post("orders", {"order": {"line_items": lines}}))["order"]

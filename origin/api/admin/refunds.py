@@ -27,7 +27,7 @@ Key = Annotated[
 class RefundLineInput(Input):
     line_item_id: Identifier
     quantity: Whole = Field(ge=1)
-    restock_type: Short | None = Field(None, description="no_restock; cancel or return: can be sold again")
+    restock_type: Short | None = Field(None, description="no_restock; cancel (not sent) or return (sent): sold again")
     location_id: Identifier | None = Field(None, description="where to; unless said, where it was sold from")
 
 
