@@ -24,6 +24,7 @@ class Cancellation:
     reason: str = "other"
     is_restocking: bool = False
     amount: str | None = None
+    currency: str | None = None
     refund: WantedRefund | None = None
 
 
@@ -32,6 +33,7 @@ async def cancel(tx: Tx, store_id: StoreId, order_id: int, wanted: Cancellation)
     if wanted.reason not in REASONS:
         raise Invalid({"reason": [f"must be one of {', '.join(REASONS)}"]})
     order = await ledger.lock(tx, store_id, order_id)
+    ledger.check_currency(wanted.currency, order.currency)
     if order.is_cancelled:
         raise Invalid({"base": ["the order is cancelled already"]})
     if any(each.status == "pending" and each.payment_intent for each in order.payments):

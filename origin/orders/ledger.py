@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contracts.tenant import StoreId
 from origin.db import Tx
-from origin.errors import NotFound
+from origin.errors import Invalid, NotFound
 
 MANUAL = "manual"  # the gateway of what was paid by other means: cash, a bank transfer
 _MAY_COUNT = ("success", "pending")
@@ -108,6 +108,12 @@ async def lock(tx: Tx, store_id: StoreId, order_id: int) -> OrderMoney:
         [store_id, order_id],
     )
     return OrderMoney(**row, payments=tuple(Payment(**payment) for payment in await cursor.fetchall()))
+
+
+def check_currency(given: str | None, currency: str) -> None:
+    """Clients may say what their amounts are in. Raises Invalid when that is not the order's currency."""
+    if given and given.upper() != currency:
+        raise Invalid({"currency": [f"must be {currency}"]})
 
 
 def _may_count(payment: Payment) -> bool:

@@ -14,7 +14,7 @@ from invalidation import outbox
 from origin.catalog import listing
 from origin.db import Tx
 from origin.errors import Invalid
-from origin.orders.ledger import OrderMoney, Payment, lock
+from origin.orders.ledger import OrderMoney, Payment, check_currency, lock
 from origin.orders.moves import Move, intend, reckon
 from origin.orders.progress import progress, restate
 from origin.orders.restocking import Restocked, Returned, put_back
@@ -48,6 +48,7 @@ class WantedRefund:
     payments: Sequence[WantedPayment] = ()
     note: str | None = None
     is_restocking: bool | None = None  # for lines that do not say it themselves
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Plan:
 
 async def plan(tx: Tx, store_id: StoreId, order: OrderMoney, wanted: WantedRefund) -> Plan:
     """Raises Invalid, field by field, when there is less to refund than is asked for. Writes nothing."""
+    check_currency(wanted.currency, order.currency)
     problems: dict[str, list[str]] = {}
     lines = await _lines(tx, store_id, order, wanted, problems)
     left = order.shipping_minor - await _shipping_refunded(tx, store_id, order.id)

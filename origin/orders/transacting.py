@@ -21,6 +21,7 @@ class WantedMove:
     kind: str
     amount: str | None = None
     parent_id: int | None = None
+    currency: str | None = None
 
 
 async def begin(tx: Tx, store_id: StoreId, order_id: int, wanted: WantedMove) -> int:
@@ -28,6 +29,7 @@ async def begin(tx: Tx, store_id: StoreId, order_id: int, wanted: WantedMove) ->
     if wanted.kind not in KINDS:
         raise Invalid({"kind": [f"must be one of {', '.join(KINDS)}"]})
     order = await ledger.lock(tx, store_id, order_id)
+    ledger.check_currency(wanted.currency, order.currency)
     if wanted.parent_id is not None and order.payment(wanted.parent_id) is None:
         raise Invalid({"parent_id": [f"{wanted.parent_id} is not a transaction of this order"]})
     if wanted.kind == "refund":

@@ -60,10 +60,12 @@ class WantedOrder:
     paid: Sequence[str] | None = None
     inventory_behaviour: str = "bypass"
     tells_buyer: bool = False
+    currency: str | None = None
 
 
 async def write(tx: Tx, store_id: StoreId, wanted: WantedOrder, currency: str) -> int:
     """The new order's id. Raises Invalid, field by field. The shop's counter of numbers comes last."""
+    ledger.check_currency(wanted.currency, currency)
     problems: dict[str, list[str]] = {}
     lines = await _lines(tx, store_id, wanted.lines, currency, problems)
     shipping = _minor(wanted.shipping_price or "0", currency, "shipping_lines.price", problems)

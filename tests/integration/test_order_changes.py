@@ -59,6 +59,8 @@ async def test_two_who_cancel_at_once_give_back_once(till, shops, sellers, sold,
 
 
 async def test_a_cancelled_order_may_keep_its_money_and_its_units(till, shops, sellers, sold, sandbox):
+    refused = await sellers.acorn.ask("POST", f"orders/{sold[0]}/cancel", json={"amount": "1", "currency": "USD"})
+    assert (refused.status_code, refused.json()["errors"]) == (422, {"currency": ["must be EUR"]})
     order = (await sellers.acorn.post(f"orders/{sold[0]}/cancel", {"amount": "0"}, status=200))["order"]
     assert (order["cancel_reason"], order["financial_status"]) == ("other", "paid")
     assert (await refunded_at_provider(sandbox))[shops[0].id] == 0
@@ -204,6 +206,7 @@ async def test_only_an_order_without_a_provider_is_deleted(sellers, shops, sold)
         ({"line_items": [{"title": "A", "price": "1"}], "inventory_behaviour": "x"}, {"inventory_behaviour"}),
         ({"line_items": [{"title": "A", "price": "1"}], "transactions": [{"amount": "2"}]}, {"transactions"}),
         ({"line_items": [{"title": "A", "price": "1"}], "email": "x"}, {"email"}),
+        ({"line_items": [{"title": "A", "price": "1"}], "currency": "JPY"}, {"currency"}),
     ],
 )
 async def test_what_is_no_order_is_named(sellers, wanted, fields):

@@ -226,6 +226,8 @@ async def test_another_shops_order_cannot_be_refunded(sellers, sold, sandbox):
         ({"transactions": [{"amount": "1000"}]}, "transactions"),
         ({"transactions": [{"amount": "0.001"}]}, "transactions"),
         ({"transactions": [{"amount": "1", "parent_id": 10**6}]}, "transactions"),
+        ({"transactions": [{"amount": "1", "kind": "sale"}]}, "transactions.kind"),
+        ({"currency": "JPY", "transactions": [{"amount": "1"}]}, "currency"),
     ],
 )
 async def test_what_cannot_be_refunded_is_named(sellers, sold, wanted, field):

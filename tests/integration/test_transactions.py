@@ -124,6 +124,7 @@ async def test_a_refund_of_money_alone_is_a_refund_of_the_order(sellers, sold):
         ({"kind": "refund", "amount": "x"}, "amount"),
         ({"kind": "refund", "amount": "-1"}, "amount"),
         ({"kind": "refund", "parent_id": 10**6}, "parent_id"),
+        ({"kind": "refund", "amount": "1", "currency": "USD"}, "currency"),
     ],
 )
 async def test_what_cannot_be_done_is_named(sellers, sold, wanted, field):

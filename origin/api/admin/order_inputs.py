@@ -142,6 +142,7 @@ class OrderInput(OrderChangeInput):
     transactions: list[PaidInput] | None = Field(None, max_length=50)
     inventory_behaviour: Short | None = None
     send_receipt: Flag | None = Field(None, description="tells the buyer by e-mail")
+    currency: Short | None = Field(None, description="of the prices: the shop's")
 
     def wanted(self) -> WantedOrder:
         shipping = next(iter(self.shipping_lines or ()), ShippingLineInput())
@@ -160,6 +161,7 @@ class OrderInput(OrderChangeInput):
             paid=None if self.transactions is None else [paid.amount for paid in self.transactions],
             inventory_behaviour=self.inventory_behaviour or "bypass",
             tells_buyer=bool(self.send_receipt),
+            currency=self.currency,
         )
 
 
@@ -170,6 +172,7 @@ class CancelQuery(Input):
     restock: Flag | None = Field(None, description="its units can be sold again; unless said, they cannot")
     email: Flag | None = Field(None, description="taken, but nobody is written to yet")
     amount: Amount | None = Field(None, description="to give back; unless said, all that was paid; 0: nothing")
+    currency: Short | None = Field(None, description="of the amount: the order's")
 
 
 class CancelInput(CancelQuery):
@@ -181,5 +184,6 @@ class CancelInput(CancelQuery):
             reason=self.reason or query.reason or "other",
             is_restocking=bool(restock),
             amount=self.amount or query.amount,
+            currency=self.currency or query.currency,
             refund=self.refund.wanted() if self.refund else None,
         )

@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated
 
 from fastapi import Body, Header
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from starlette.responses import JSONResponse
 
 from origin.api.admin.fields import Amount, Flag, Identifier, Input, Short, Text, Whole
@@ -24,6 +24,13 @@ Key = Annotated[
 ]
 
 
+def _refund_kind(kind: str) -> str:
+    """Clients send back what `calculate` has suggested."""
+    if kind not in ("refund", "suggested_refund"):
+        raise ValueError("must be refund")
+    return kind
+
+
 class RefundLineInput(Input):
     line_item_id: Identifier
     quantity: Whole = Field(ge=1)
@@ -39,7 +46,7 @@ class ShippingInput(Input):
 class RefundPaymentInput(Input):
     """Money to give back: of one payment (`parent_id`), or of the oldest that has some left."""
 
-    kind: Short | None = Field(None, description="refund")
+    kind: Annotated[Short, AfterValidator(_refund_kind)] | None = Field(None, description="refund")
     parent_id: Identifier | None = None
     amount: Amount | None = Field(None, description="unless said, what the lines and the shipping had cost")
 
@@ -52,6 +59,7 @@ class RefundInput(Input):
     transactions: list[RefundPaymentInput] | None = Field(None, max_length=100)
     note: Annotated[Text, Field(max_length=5000)] | None = None
     restock: Flag | None = Field(None, description="for lines without a restock_type: cancel or, when sent, return")
+    currency: Short | None = Field(None, description="of the amounts: the order's")
 
     def wanted(self) -> WantedRefund:
         shipping = self.shipping or ShippingInput()
@@ -65,6 +73,7 @@ class RefundInput(Input):
             payments=[WantedPayment(each.parent_id, each.amount) for each in self.transactions or ()],
             note=self.note,
             is_restocking=self.restock,
+            currency=self.currency,
         )
 
 

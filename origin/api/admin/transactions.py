@@ -24,6 +24,7 @@ class TransactionInput(Input):
     kind: Short = Field(description="capture, void, refund or sale")
     amount: Amount | None = Field(None, description="unless said, all there is")
     parent_id: Identifier | None = Field(None, description="the transaction that is captured, voided or refunded")
+    currency: Short | None = Field(None, description="of the amount: the order's")
 
 
 @router.get("/orders/{order_id}/transactions.json")
@@ -50,7 +51,7 @@ async def create_transaction(
     order_id: Id, transaction: Annotated[TransactionInput, Body(embed=True)], merchant: OrderWriter
 ) -> JSONResponse:
     """Is `pending` while the payment provider has not answered, and `failure` when it said no."""
-    wanted = WantedMove(transaction.kind, transaction.amount, transaction.parent_id)
+    wanted = WantedMove(transaction.kind, transaction.amount, transaction.parent_id, transaction.currency)
     async with merchant.begin() as (tx, _):
         payment_id = await transacting.begin(tx, merchant.store_id, order_id, wanted)
     await merchant.origin.moves.finish(merchant.store_id, payment_id)
