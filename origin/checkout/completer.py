@@ -131,10 +131,13 @@ class Completer:
     async def _drive_action(self, store_id: StoreId, attempt_id: int, intent_id: str, order: CheckoutOrder) -> None:
         """The buyer may never come back from the bank's page, and the webhook may be lost."""
         if order.is_late:
-            outcome = await self._word(store_id, attempt_id, order, partial(self._payments.cancel, intent_id))
+            outcome: Outcome | None = await self._word(
+                store_id, attempt_id, order, partial(self._payments.cancel, intent_id)
+            )
         else:
             outcome, _ = await self._payments.look_up(intent_id)
-        await self._checkouts.settle(store_id, attempt_id, outcome)
+        if outcome:
+            await self._checkouts.settle(store_id, attempt_id, outcome)
 
     async def _drive_late(self, store_id: StoreId, attempt: Attempt, order: CheckoutOrder) -> None:
         """Past the time stock is held, nothing new may be charged: the provider is asked what it knows, no more."""
@@ -145,7 +148,8 @@ class Completer:
         outcome = await self._word(store_id, attempt.id, order, partial(self._ended, key))
         if isinstance(outcome, Succeeded):
             log.info("payment found late", store_id=store_id, attempt_id=attempt.id, intent=outcome.intent_id)
-        await self._checkouts.settle(store_id, attempt.id, outcome)
+        if outcome:
+            await self._checkouts.settle(store_id, attempt.id, outcome)
 
     async def _ended(self, key: str) -> Outcome:
         found = await self._payments.find(key)
@@ -153,13 +157,15 @@ class Completer:
 
     async def _word(
         self, store_id: StoreId, attempt_id: int, order: CheckoutOrder, ask: Callable[[], Awaitable[Outcome]]
-    ) -> Outcome:
-        """What the provider says of a payment whose time is over. The stock waits for it a moment and no longer."""
-        if order.state == "pending":
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    outcome = await ask()
-                if not isinstance(outcome, Unknown):
-                    return outcome
-            await self._checkouts.give_up(store_id, attempt_id)
-        return await ask()
+    ) -> Outcome | None:
+        """What the provider says of a payment whose time is over. The stock waits for it a moment and no longer; then
+        None, and it is asked again when the lease is over: others' stock waits for this place."""
+        if order.state != "pending":
+            return await ask()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                outcome = await ask()
+            if not isinstance(outcome, Unknown):
+                return outcome
+        await self._checkouts.give_up(store_id, attempt_id)
+        return None

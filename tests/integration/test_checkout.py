@@ -10,7 +10,7 @@ from origin.cart.shopping import Shopping
 from origin.carts import Cart
 from origin.checkout import attempts
 from origin.checkout.answers import AnswerKind
-from origin.checkout.completer import Completer
+from origin.checkout.completer import AT_ONCE, Completer
 from origin.checkout.flow import Checkouts
 from origin.errors import Invalid, Unavailable
 from origin.payments import Payments, Told
@@ -398,3 +398,26 @@ async def test_a_webhook_settles_what_the_buyers_own_request_could_not(till, sho
     assert await till.checkouts.hear_of(told)
     assert await levels(till.db, acorn.id, acorn.cup) == (4, 0, 1)
     assert await levels(till.db, birch.id, birch.cup) == (4, 1, 0)
+
+
+async def test_a_provider_that_hangs_keeps_no_more_stock_than_one_that_is_well(till, shops, sandbox, till_settings):
+    """More attempts run out at once than the completer has places."""
+    acorn, birch = shops
+    patient = Payments(till_settings, timeout_seconds=60)
+    checkouts = Checkouts(till.db, till.carts, patient, till_settings)
+    many = await add_variant(till.db, acorn.id, "Many", 100, AT_ONCE + 1)
+    for number in range(AT_ONCE + 1):
+        await reserve(till, acorn, submission(await fill(till, acorn, many)), f"key-{number}")
+    await reserve(till, birch, submission(await fill(till, birch)))
+    for shop in shops:
+        await make_due(till, shop, seconds=1000)
+    sandbox.knobs.latency_ms = 60_000
+    completing = asyncio.create_task(Completer(till.db, checkouts, patient, 900).run_once())
+    async with asyncio.timeout(20):
+        while await levels(till.db, acorn.id, many) != (AT_ONCE + 1, 0, 0):  # noqa: ASYNC110 - stands in the database
+            await asyncio.sleep(0.05)
+        while await levels(till.db, birch.id, birch.cup) != (5, 0, 0):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    completing.cancel()
+    await asyncio.gather(completing, return_exceptions=True)
+    await patient.close()
