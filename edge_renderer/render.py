@@ -96,10 +96,10 @@ class Renderer:
         template = self._templates[theme.name].get(name)
         if template is None:
             raise RenderError(f"theme {theme.name} has no {name}")
-        chosen = theme.accepted_settings(chosen_settings)
-        context = template.new_context({**data, "settings": {**theme.defaults, **chosen}, STATE: state})
+        state.settings = {**theme.defaults, **theme.accepted_settings(chosen_settings)}
+        context = template.new_context({**data, "settings": state.settings, STATE: state})
         state.data = context.parent
-        state.facts = facts_of(theme.name, theme.version, state.currency, state.locale, chosen)
+        state.facts = facts_of(theme.name, theme.version, state.currency, state.locale)
         try:
             return "".join(template.root_render_func(context)).encode("utf-8", "replace")
         except (RecursionError, MemoryError) as error:
@@ -145,5 +145,5 @@ def _compiled(theme: Theme, limits: RenderLimits, fragments: Fragments, *, stric
             raise ThemeError(f"{theme.name}: {name}, line {error.lineno}: {error.message}") from error
         except TemplateError as error:
             raise ThemeError(f"{theme.name}: {name}: {error}") from error
-    check_kept(environment, theme.sources, theme.kept_macros)
+    environment.kept = check_kept(environment, theme.sources, theme.kept_macros)
     return templates

@@ -7,14 +7,14 @@ the compiled templates themselves draw on. Which parts a template looked at is r
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 from jinja2 import BaseLoader, Template, nodes, pass_context
 from jinja2.compiler import CodeGenerator, Frame, MacroRef
-from jinja2.environment import TemplateModule
-from jinja2.exceptions import SecurityError, TemplateAssertionError
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import BlockReference, ChainableUndefined, Context, LoopContext, Macro, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
@@ -22,7 +22,9 @@ from markupsafe import Markup, escape
 
 from edge_renderer.errors import RenderLimitError
 from edge_renderer.fragments import Fragments
-from edge_renderer.kept_macros import Facts, KeptMacro
+from edge_renderer.imported_files import ImportedFile, LateMacro
+from edge_renderer.kept_macros import Facts, KeptMacro, SettingsSeen, more_facts
+from edge_renderer.theme_syntax import STEP, charge_everywhere, check_syntax, own_macros
 
 STATE = "_state"
 _LARGE = 2**64
@@ -35,20 +37,13 @@ _WHOLE_NUMBERS: Mapping[str, Callable[[int, int], Any]] = {
     "%": operator.mod,
 }
 _needs_escaping = re.compile("[&<>\"']").search
-_STEP = "_step"
 _STEPS_A_LOOK = 32  # steps between two looks at the clock: processor time costs a system call
 
 _LOOP_NAMES = "index index0 revindex revindex0 first last length previtem nextitem cycle"
 _TESTS = (
     "defined undefined none true false odd even divisibleby in string number mapping eq ne lt le gt ge == != < <= > >="
 )
-_NODES = (
-    "Template Output TemplateData Extends Block Include Import FromImport Macro CallBlock For If Assign AssignBlock "
-    "FilterBlock Name Const List Tuple Dict Pair Keyword Slice CondExpr Filter Test Call Getattr Getitem Compare "
-    "Operand And Or Not Add Sub Mul Div FloorDiv Mod Neg Pos Concat With"
-)
-_LOOP_WORDS, _TEST_WORDS, _NODE_WORDS = (frozenset(words.split()) for words in (_LOOP_NAMES, _TESTS, _NODES))
-_CHARGED = (nodes.Template, nodes.Block, nodes.Macro, nodes.CallBlock, nodes.For)
+_LOOP_WORDS, _TEST_WORDS = (frozenset(words.split()) for words in (_LOOP_NAMES, _TESTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +70,12 @@ class RenderState:
         "currency",
         "data",
         "facts",
+        "facts_of_macros",
+        "files",
         "limits",
         "locale",
-        "modules",
         "part_tags",
+        "settings",
         "steps_left",
         "tags",
         "texts",
@@ -105,8 +102,12 @@ class RenderState:
         self.data: dict[str, Any] = {}
         """What the page's template was given: imported files see that too."""
         self.facts: Facts | None = None
-        """What kept macros see of it; without, none is kept."""
-        self.modules: dict[str, TemplateModule] = {}
+        """What every kept macro sees; without, none is kept."""
+        self.facts_of_macros: dict[str, Facts] = {}
+        """What each of them sees, by "file:name"."""
+        self.settings: Mapping[str, Any] = {}
+        """The shop's own, and the theme's defaults where it has none."""
+        self.files: dict[str, ImportedFile] = {}
         self._clock = clock
         self._deadline = clock() + limits.seconds
         self.steps_left = limits.steps
@@ -133,6 +134,11 @@ class RenderState:
 
 class RecordingContext(Context):
     """Notes the tags of every part a template looks up. Includes and imports get contexts of the same class."""
+
+    def __init__(self, environment: Any, parent: Any, name: Any, blocks: Any, globals: Any = None) -> None:
+        super().__init__(
+            environment, parent, name, blocks
+        )  # of the globals Jinja only keeps the names, for its imports
 
     def resolve_or_missing(self, key: str) -> Any:
         if key in self.vars:
@@ -195,26 +201,27 @@ class _ThemeCode(CodeGenerator):
         self.write(")" if is_kept else "")
 
 
-class _ThemeTemplate(Template):
-    """A file whose macros are imported is run once a render, however many files import it: it sees the page's data and
-    this render's budget, but not the names that an importing file has set. Jinja itself would either keep one module
-    for all shops or make one for every import, which was a fifth of a page's cost."""
+class ThemeTemplate(Template):
+    """Imports are `ImportedFile`s, one a render for each file."""
 
-    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+    def _get_default_module(self, ctx: Context | None = None) -> ImportedFile:
         assert ctx is not None
         assert self.name is not None
         state = state_of(ctx)
-        module = state.modules.get(self.name)
-        if module is None:
-            module = state.modules[self.name] = self.make_module(state.data, shared=True)
-        return module
+        file = state.files.get(self.name)
+        if file is None:
+            environment: ThemeEnvironment = self.environment  # type: ignore[assignment]
+            keep = partial(environment.kept_or_late, state, self.name)
+            file = ImportedFile(self, state.data, environment.own_macros[self.name], keep)
+            state.files[self.name] = file
+        return file
 
 
 class ThemeEnvironment(ImmutableSandboxedEnvironment):
     """One theme's templates. `strict` makes a missing name an error (tests); otherwise it prints nothing."""
 
     context_class = RecordingContext
-    template_class = _ThemeTemplate
+    template_class = ThemeTemplate
     code_generator_class = _ThemeCode
     intercepted_binops = frozenset(_WHOLE_NUMBERS)
 
@@ -225,7 +232,7 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         limits: RenderLimits,
         fragments: Fragments,
         *,
-        kept: frozenset[str] = frozenset(),
+        kept: Iterable[str] = (),
         strict: bool,
     ) -> None:
         super().__init__(
@@ -239,24 +246,51 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         )
         self._limits = limits
         self._fragments = fragments
-        self.kept = kept
+        self.kept: dict[str, SettingsSeen] = dict.fromkeys(kept)
+        """By "file:name"."""
+        self.own_macros: dict[str, frozenset[str]] = {}
+        """By file: see `ImportedFile`."""
+        self._loaded: dict[str, Template] = {}
         self.tests = {name: test for name, test in self.tests.items() if name in _TEST_WORDS}
-        self.filters = {**filters, _STEP: _charge_step}
+        self.filters = {**filters, STEP: _charge_step}
         self.globals = {"range": _range}
 
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
     ) -> str:
-        _check(source, name, filename)
-        _charge_everywhere(source)
+        check_syntax(source, name, filename)
+        charge_everywhere(source)
+        assert name is not None
+        self.own_macros[name] = own_macros(source)
         return super()._generate(source, name, filename, defer_init)
+
+    def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:
+        """Without what Jinja does for files that could be another's or change."""
+        template = self._loaded.get(name)
+        if template is None:
+            template = self._loaded[name] = super().get_template(name, parent, globals)
+        return template
+
+    def make_globals(self, d: Any) -> Any:
+        """The same for all files: Jinja's would be put together anew for each context."""
+        return self.globals
 
     def keep(self, context: Context, name: str, macro: Macro) -> Macro | KeptMacro:
         """Not in an included file: there it would see the names that the including one has set."""
         state = state_of(context)
         if state.facts is None or context.parent is not state.data:
             return macro
-        return KeptMacro(macro, name, state.facts, self._fragments)
+        return self._kept(state, state.facts, name, macro)
+
+    def kept_or_late(self, state: RenderState, file: str, macro_name: str, macro: LateMacro) -> LateMacro | KeptMacro:
+        name = f"{file}:{macro_name}"
+        return macro if state.facts is None or name not in self.kept else self._kept(state, state.facts, name, macro)
+
+    def _kept(self, state: RenderState, facts: Facts, name: str, macro: Macro | LateMacro) -> KeptMacro:
+        of_it = state.facts_of_macros.get(name)
+        if of_it is None:
+            of_it = state.facts_of_macros[name] = more_facts(facts, state.settings, self.kept[name])
+        return KeptMacro(macro, name, of_it, self._fragments)
 
     def printed(self, context: Context, value: Any) -> str:
         """Every `{{ ... }}` ends here: null prints nothing, text is escaped, and what is printed counts.
@@ -286,8 +320,8 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
                 return self.undefined(obj=obj, name=attribute)
         if isinstance(obj, LoopContext) and attribute in _LOOP_WORDS:
             return getattr(obj, attribute)
-        if isinstance(obj, TemplateModule) and not attribute.startswith("_"):
-            return vars(obj).get(attribute, self.undefined(obj=obj, name=attribute))
+        if isinstance(obj, ImportedFile) and not attribute.startswith("_"):
+            return getattr(obj, attribute, self.undefined(obj=obj, name=attribute))
         if isinstance(obj, ChainableUndefined):
             return obj
         return self.undefined(obj=obj, name=attribute)
@@ -302,7 +336,9 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         kind = type(__obj)
-        if kind is Macro or kind is KeptMacro:  # without Context.call's questions about what to pass; it charges itself
+        if (
+            kind is Macro or kind is KeptMacro or kind is LateMacro
+        ):  # without Context.call's questions about what to pass; it charges itself
             kwargs.pop("_block_vars", None)
             kwargs.pop("_loop_vars", None)
             return __obj(__context.eval_ctx, *args, **kwargs)
@@ -312,7 +348,7 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
         return __context.call(__obj, *args, **kwargs)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        if isinstance(obj, (Macro, KeptMacro, BlockReference)) or obj is _range:
+        if isinstance(obj, (Macro, KeptMacro, LateMacro, BlockReference)) or obj is _range:
             return True
         return isinstance(getattr(obj, "__self__", None), LoopContext)  # loop.cycle
 
@@ -333,68 +369,3 @@ class ThemeEnvironment(ImmutableSandboxedEnvironment):
                 raise RenderLimitError(f"a list is over {self._limits.list_length} items")
             return [*left, *right]
         raise TypeError(f"a theme cannot calculate {type(left).__name__} {symbol} {type(right).__name__}")
-
-
-def _refuse(node: nodes.Node, name: str | None, filename: str | None, reason: str) -> NoReturn:
-    # Some nodes of Jinja have no line, whatever their type says, and its traceback code needs one.
-    raise TemplateAssertionError(reason, getattr(node, "lineno", None) or 1, name, filename)
-
-
-def _check(template: nodes.Template, name: str | None, filename: str | None) -> None:
-    """The allow-list. What is not named here no theme can say, whatever a later Jinja learns to parse."""
-    for node in (template, *_descend(template)):
-        kind = type(node).__name__
-        if kind not in _NODE_WORDS:
-            _refuse(node, name, filename, f"themes cannot use {kind}")
-        for word in _words(node):
-            if word.startswith("_"):
-                _refuse(node, name, filename, f"names cannot start with an underscore: {word}")
-        reference = getattr(node, "template", None)
-        if reference is not None and not (isinstance(reference, nodes.Const) and isinstance(reference.value, str)):
-            _refuse(node, name, filename, "name the file of the theme as a plain text")
-        if isinstance(node, nodes.For) and node.recursive:
-            _refuse(node, name, filename, "loops cannot be recursive")
-        if isinstance(node, nodes.Name) and node.name == "self":
-            _refuse(node, name, filename, "themes cannot use self")
-        if getattr(node, "dyn_args", None) or getattr(node, "dyn_kwargs", None):
-            _refuse(node, name, filename, "arguments cannot be unpacked")
-
-
-def _descend(node: nodes.Node) -> Iterator[nodes.Node]:
-    for child in node.iter_child_nodes():
-        yield child
-        yield from _descend(child)
-
-
-def _words(node: nodes.Node) -> Iterator[str]:
-    for field in ("name", "attr", "key", "target"):
-        value = getattr(node, field, None)
-        if isinstance(value, str):
-            yield value
-    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-        yield node.arg.value
-    if isinstance(node, nodes.FromImport):
-        for word in node.names:
-            yield from (word,) if isinstance(word, str) else word
-
-
-def _charge_everywhere(template: nodes.Template) -> None:
-    """Puts a step at the start of every body that can run more than once, with the bytes of its fixed text."""
-    for node in (template, *_descend(template)):
-        if isinstance(node, (nodes.Import, nodes.FromImport)):
-            node.with_context = False  # as `_ThemeTemplate` understands it
-        if isinstance(node, nodes.Concat):  # `x ~ x` again and again doubles a text: each part counts
-            node.nodes = [nodes.Filter(part, "text", [], [], None, None, lineno=node.lineno) for part in node.nodes]
-    for node in [template, *(node for node in _descend(template) if isinstance(node, _CHARGED))]:
-        step = nodes.Filter(nodes.Const(_fixed_bytes(node)), _STEP, [], [], None, None, lineno=node.lineno)
-        node.body.insert(0, nodes.ExprStmt(step, lineno=node.lineno))
-    if template.environment is not None:
-        template.set_environment(template.environment)
-
-
-def _fixed_bytes(node: nodes.Node) -> int:
-    return sum(
-        len(child.data.encode()) if isinstance(child, nodes.TemplateData) else _fixed_bytes(child)
-        for child in node.iter_child_nodes()
-        if not isinstance(child, _CHARGED)
-    )

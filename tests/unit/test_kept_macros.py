@@ -100,6 +100,42 @@ def test_arguments_are_told_apart(bench: Bench, one: str, another: str) -> None:
     assert bench.counted() == (2, 0)
 
 
+@pytest.mark.parametrize(
+    ("macro", "made"),
+    [
+        ("{% macro kept() %}{{ 'cart.title'|t }}{% endmacro %}", 1),
+        ("{% macro kept() %}{{ inner() }}{% endmacro %}{% macro inner() %}{{ settings.color }}{% endmacro %}", 2),
+        ("{% macro kept() %}{{ settings['color'] }}{% endmacro %}", 2),
+        ("{% macro kept() %}{% set all = settings %}{{ all.color }}{% endmacro %}", 2),
+    ],
+)
+def test_shops_share_it_if_they_differ_only_in_settings_that_it_does_not_name(
+    bench: Bench, macro: str, made: int
+) -> None:
+    renderer = bench.renderer(macro, "{{ kept() }}")
+    texts = [home(renderer, name, color=color) for name, color in (("acorn", "#445566"), ("birch", "#665544"))]
+    assert bench.counted() == (made, 2 - made)
+    assert len(set(texts)) == made
+
+
+def test_a_file_is_run_once_a_page_and_not_at_all_if_what_is_used_of_it_is_kept(bench: Bench) -> None:
+    macros = "{% for n in range(300) %}{% endfor %}{% macro kept(x) %}{{ x }}{% endmacro %}"
+    call = "{{ kept(1) }}{{ kept(2) }}"
+    with pytest.raises(RenderLimitError):
+        home(bench.renderer(macros, call, RenderLimits(steps=250)))
+    assert home(bench.renderer(macros, call, RenderLimits(steps=350))) == "12"
+    assert home(bench.renderer(macros, call, RenderLimits(steps=250))) == "12"
+
+
+def test_what_an_imported_file_has_besides_macros_is_there(bench: Bench) -> None:
+    macros = "{% set colors = ['red', shop.name] %}{% macro kept(x) %}{{ x }}{% endmacro %}"
+    call = (
+        "{% from 'snippets/a.html' import colors, nothing %}{% import 'snippets/a.html' as a %}"
+        "{{ colors|join(',') }} {{ a.colors[1] }} {{ a.kept('y') }} [{{ nothing }}{{ a.nothing }}]"
+    )
+    assert home(bench.renderer(macros, call)) == "red,acorn acorn y []"
+
+
 def test_what_has_no_name_is_printed_each_time(bench: Bench) -> None:
     call = "{% set made %}<i>{{ shop.name }}</i>{% endset %}{{ kept(made) }}{{ kept(shop.nothing) }}"
     renderer = bench.renderer("{% macro kept(x) %}[{{ x }}]{% endmacro %}", call)
