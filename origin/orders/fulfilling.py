@@ -84,6 +84,8 @@ async def fulfill_lines(
         if not known:
             raise Invalid({"location_id": ["is not where anything of this order is sent from"]})
     left = {line.line_id: line.quantity for line in lines}
+    if len(left) < len(lines):
+        raise Invalid({"line_items": ["name a line twice"]})
     sent = []
     for order in known:
         for part in order.parts:
@@ -96,7 +98,8 @@ async def fulfill_lines(
     wrong = [line.line_id for line in lines if left[line.line_id] or line.line_id not in found]
     if wrong:
         raise Invalid({"line_items": [f"{line_id} has less that is still to be sent" for line_id in wrong]})
-    return await _write(tx, store_id, order_id, known[0].location_id, sent, tracking)
+    places = [order.location_id for order in known if order.id in {each.fulfillment_order_id for each in sent}]
+    return await _write(tx, store_id, order_id, next(iter(places), known[0].location_id), sent, tracking)
 
 
 async def track(tx: Tx, store_id: StoreId, fulfillment_id: int, tracking: Tracking) -> Made:

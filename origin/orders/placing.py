@@ -231,8 +231,8 @@ async def upsert_customers(tx: Tx, store_id: StoreId, orders: Sequence[CheckoutO
         [
             store_id,
             list(buyers),
-            [address.get("first_name", "") for address in buyers.values()],
-            [address.get("last_name", "") for address in buyers.values()],
+            [address.get("first_name") or "" for address in buyers.values()],
+            [address.get("last_name") or "" for address in buyers.values()],
             [Jsonb(address) if address else None for address in buyers.values()],
         ],
     )

@@ -88,6 +88,18 @@ async def test_each_location_sends_what_was_sold_from_it(sellers, spread):
     assert (await order_of(sellers.acorn, order_id))["fulfillment_status"] == "fulfilled"
 
 
+async def test_the_older_way_says_where_it_was_sent_from(sellers, spread):
+    order_id, barn = spread
+    first, _ = await to_send(sellers.acorn, order_id)
+    await send(sellers.acorn, {"fulfillment_order_id": first["id"]})
+    line = first["line_items"][0]["id"]
+    twice = {"fulfillment": {"line_items": [{"id": line, "quantity": 1}, {"id": line, "quantity": 1}]}}
+    refused = await sellers.acorn.post(f"orders/{order_id}/fulfillments", twice, status=422)
+    assert refused["errors"] == {"line_items": ["name a line twice"]}
+    made = (await sellers.acorn.post(f"orders/{order_id}/fulfillments", {"fulfillment": {}}))["fulfillment"]
+    assert (made["location_id"], made["line_items"][0]["quantity"]) == (barn, 2)
+
+
 async def test_two_who_send_at_once_send_once(sellers, sold):
     [wanted] = await to_send(sellers.acorn, sold[0])
     body = {"fulfillment": {"line_items_by_fulfillment_order": [{"fulfillment_order_id": wanted["id"]}]}}

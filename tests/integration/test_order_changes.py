@@ -159,6 +159,24 @@ async def test_a_merchant_writes_an_order(till, shops, sellers, sold):
     assert [await available(till, shop) for shop in shops] == [2, 2]
 
 
+async def test_who_and_where_may_be_said_in_other_words(sellers):
+    lines = [{"title": "Talk", "price": "5.00"}]
+    where = {"name": "Ada King Lovelace", "country": "germany", "first_name": None}
+    wanted = {"line_items": lines, "customer": {"email": "ada@example.com", "id": 3}, "shipping_address": where}
+    order = (await sellers.acorn.post("orders", {"order": wanted}))["order"]
+    assert (order["email"], order["customer"]["last_name"]) == ("ada@example.com", "Lovelace")
+    address = order["shipping_address"]
+    assert (address["first_name"], address["last_name"], address["name"]) == ("Ada King", "Lovelace", where["name"])
+    assert (address["country"], address["country_code"]) == ("Germany", "DE")
+    nobody = {**wanted, "shipping_address": {"first_name": None, "last_name": None, "city": "Ghent"}}
+    assert (await sellers.acorn.post("orders", {"order": nobody}))["order"]["customer"]["last_name"] == "Lovelace"
+    bad = {"order": {"shipping_address": {"country": "Atlantis"}}}
+    answer = await sellers.acorn.ask("PUT", f"orders/{order['id']}", json=bad)
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, ["shipping_address"])
+    kept = (await sellers.acorn.put(f"orders/{order['id']}", {"order": {**order, "note": "n"}}))["order"]
+    assert kept["shipping_address"] == address
+
+
 async def test_an_order_without_stock_or_payment_is_paid_later(till, shops, sellers):
     acorn, _ = shops
     lines = [{"variant_id": acorn.cup, "quantity": 9}]

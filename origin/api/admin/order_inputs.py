@@ -1,10 +1,10 @@
 """What clients send of orders, and what it means to the shop."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from origin.api.admin.fields import Amount, Flag, Identifier, Input, Short, Tags, Text, Whole
 from origin.api.admin.refunds import RefundInput
@@ -29,6 +29,13 @@ def _country(code: str) -> str:
     if code.upper() not in countries("en"):
         raise ValueError("is not a country we know")
     return code.upper()
+
+
+def _country_code(name: str) -> str:
+    for code, known in countries("en").items():
+        if name.casefold() in (code.casefold(), known.casefold()):
+            return code
+    raise ValueError("has a country that we do not know; a country_code is safer")
 
 
 def _sale(kind: str) -> str:
@@ -57,10 +64,11 @@ Pairs = Annotated[
 
 
 class AddressInput(Input):
-    """Where to; what is left out stays as it was."""
+    """Where to; what is left out stays as it was. A country has a code or, without one, an English name."""
 
     first_name: Short | None = None
     last_name: Short | None = None
+    name: Short | None = Field(None, description="of a person, where first_name and last_name are not given")
     company: Short | None = None
     address1: Short | None = None
     address2: Short | None = None
@@ -70,11 +78,22 @@ class AddressInput(Input):
     zip: Short | None = None
     phone: Short | None = None
     country_code: Country | None = None
+    country: Short | None = None
+
+    @model_validator(mode="after")
+    def _know_country(self) -> Self:
+        if self.country and not self.country_code:
+            self.country_code = _country_code(self.country)
+        return self
 
     def data(self) -> dict[str, Any]:
         given = self.given()
+        given.pop("country", None)
         if given.get("country_code"):
             given["country"] = countries("en")[given["country_code"]]
+        name = given.pop("name", None) or ""
+        if name and not (given.get("first_name") or given.get("last_name")):
+            given["first_name"], _, given["last_name"] = name.rpartition(" ")
         if "first_name" in given or "last_name" in given:
             names = (given.get("first_name"), given.get("last_name"))
             given["name"] = " ".join(name for name in names if name)
@@ -131,11 +150,18 @@ class PaidInput(Input):
     kind: Annotated[Short, AfterValidator(_sale)] | None = Field(None, description="sale")
 
 
+class BuyerInput(Input):
+    """Who the order is for, known by e-mail address."""
+
+    email: Email | None = None
+
+
 class OrderInput(OrderChangeInput):
     """A merchant's own order. Stock is taken as `inventory_behaviour` says: bypass (not at all, unless said),
     decrement_ignoring_policy (as far as there is) or decrement_obeying_policy (or the order is refused)."""
 
     line_items: list[OrderLineInput] | None = Field(None, max_length=500)
+    customer: BuyerInput | None = Field(None, description="whose e-mail address holds where the order has none")
     billing_address: AddressInput | None = None
     shipping_lines: list[ShippingLineInput] | None = Field(None, max_length=1)
     financial_status: Short | None = Field(None, description="paid, by other means (unless said), or pending")
@@ -148,7 +174,7 @@ class OrderInput(OrderChangeInput):
         shipping = next(iter(self.shipping_lines or ()), ShippingLineInput())
         return WantedOrder(
             lines=[line.wanted() for line in self.line_items or ()],
-            email=self.email or "",
+            email=self.email or (self.customer or BuyerInput()).email or "",
             phone=self.phone,
             note=self.note,
             note_attributes=self.note_attributes or {},
