@@ -30,6 +30,8 @@ from origin.payments import Payments
 from origin.settings import OriginSettings
 from origin.sole_worker import SoleWorker
 
+ROUNDS_MISSED = 3
+"""Then another origin reconciles."""
 THEMES = Path(__file__).parent.parent / "themes"
 STOREFRONT = (checkout.router, orders.router, webhook.router)
 ROUTERS = (*STOREFRONT, health.router, platform.router, *admin.routers)  # looked through in this order
@@ -62,7 +64,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
             settings, db, state, payments, checkouts, room, Moves(db, payments), themes
         )
         app.state.internal = InternalRoutes(app.state.collaborators)
-        sole = SoleWorker(settings.router_database_url, RECONCILER_LOCK)
+        sole = SoleWorker(settings.router_database_url, RECONCILER_LOCK, ROUNDS_MISSED * settings.reconcile_seconds)
         metrics = OriginMetrics()
         reconciler = Reconciler(db, checkouts, PaymentList(payments.client), metrics, settings)
         reconciling = asyncio.create_task(reconciler.run(sole))

@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections import Counter
+from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client import generate_latest
 
+from loadtest.fault_proxy import Fault, running_proxy
 from origin.checkout.answers import AnswerKind
 from origin.checkout.books import Why
 from origin.checkout.reconciler import Reconciler
@@ -259,7 +261,7 @@ async def test_a_provider_that_is_away_ends_the_round_and_what_was_known_stays(t
 async def test_one_origin_of_all_reconciles_and_another_when_it_is_gone(till, till_settings, shops, bookkeeper):
     """With what was lost in two shops between them."""
     second = Bookkeeper(till, till_settings)
-    posts = [SoleWorker(till_settings.router_database_url, 7) for _ in range(2)]
+    posts = [SoleWorker(till_settings.router_database_url, 7, 60) for _ in range(2)]
     assert [await post.is_ours() for post in posts] == [True, False]
     tasks = [
         asyncio.create_task(each.reconciler.run(post)) for each, post in zip((bookkeeper, second), posts, strict=True)
@@ -286,9 +288,26 @@ async def has_placed(till, shop):
 
 
 async def test_without_a_database_it_is_nobody_s_work():
-    nowhere = SoleWorker("postgresql://127.0.0.1:1/nowhere", 7)
+    nowhere = SoleWorker("postgresql://127.0.0.1:1/nowhere", 7, 60)
     assert not await nowhere.is_ours()
     await nowhere.close()
+
+
+async def test_who_has_the_work_and_vanishes_loses_it_and_is_told_no_in_time(database):
+    parts = urlsplit(database.router)
+    async with running_proxy("127.0.0.1", parts.port) as proxy:
+        through_it = database.router.replace(f":{parts.port}/", f":{proxy.port}/")
+        gone, next_one = SoleWorker(through_it, 8, 1, answer_seconds=0.5), SoleWorker(database.router, 8, 60)
+        assert (await gone.is_ours(), await next_one.is_ours()) == (True, False)
+        await proxy.inject(Fault(is_blackhole=True))
+        async with asyncio.timeout(20):
+            assert not await gone.is_ours()
+            while not await next_one.is_ours():  # noqa: ASYNC110 - PostgreSQL ends the session
+                await asyncio.sleep(0.05)
+        await proxy.heal()
+        assert not await gone.is_ours()
+        await gone.close()
+        await next_one.close()
 
 
 async def test_the_gauge_of_an_origin_that_does_not_reconcile_says_nothing(till, till_settings):
