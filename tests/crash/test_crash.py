@@ -58,6 +58,18 @@ async def judge(stage, cases, *, has_mail):
     print(f"{points} crash points in {len(cases)} cases, 0 breaks (seed {SEED})")
 
 
+async def end_workers(stage, queue, points, prepare):
+    """One worker after the other, each in a shop of its own for which `prepare` has made it some work."""
+    cases = cases_of(points)
+    stage.programs.relay()
+    for case in cases:
+        await prepare(case, await stage.shop(case))
+        worker = stage.programs.worker(queue, str(case))
+        await stage.crash_of(worker, case)
+        worker.end()
+    await judge(stage, cases, has_mail=True)
+
+
 def test_every_point_is_known_to_a_story_or_excused():
     assert sorted(stories.ALL) == sorted(crash_points.names())
 
@@ -100,29 +112,19 @@ async def test_the_relay_may_end_anywhere(stage):
 
 
 async def test_a_worker_may_end_anywhere(stage):
-    cases = cases_of(stories.BY_A_WORKER)
-    stage.programs.relay()
-    for case in cases:
-        shop = await stage.shop(case)
+    async def two_buy(case, shop):
         for _ in range(2):
             email = stage.buyer(case)
             await buy(stage.till, shop, email, email=email)
-        worker = stage.programs.worker("events", str(case))
-        await stage.crash_of(worker, case)
-        worker.end()
-    await judge(stage, cases, has_mail=True)
+
+    await end_workers(stage, "events", stories.BY_A_WORKER, two_buy)
 
 
 async def test_an_import_may_end_anywhere(stage):
-    cases = cases_of(stories.BY_AN_IMPORT)
-    stage.programs.relay()
-    for case in cases:
-        shop = await stage.shop(case)
+    async def hand_in(_case, shop):
         await stories.hand_in(stage, shop)
-        worker = stage.programs.worker("imports", str(case))
-        await stage.crash_of(worker, case)
-        worker.end()
-    await judge(stage, cases, has_mail=True)
+
+    await end_workers(stage, "imports", stories.BY_AN_IMPORT, hand_in)
     for shop_id in stage.shops:
         made = await rows(stage.till.db, shop_id, "SELECT 1 FROM product WHERE store_id = %s AND handle LIKE 'bowl%%'")
         assert len(made) == 1, str(stage.cases[shop_id])
