@@ -76,9 +76,9 @@ def _with(variant_id: int) -> Edit:
 async def payments_that_take(ready: Ready, ms: int) -> AsyncIterator[None]:
     """The sandbox answers so slowly meanwhile. Raises httpx.HTTPError."""
     async with httpx.AsyncClient(base_url=ready.stripe_url) as client:
-        before = (await client.post("/sandbox/latency", json={})).raise_for_status().json()["ms"]
-        (await client.post("/sandbox/latency", json={"ms": ms})).raise_for_status()
+        before = (await client.get("/sandbox/faults")).raise_for_status().json()["latency_ms"]
+        (await client.post("/sandbox/faults", json={"latency_ms": ms})).raise_for_status()
         try:
             yield
         finally:
-            (await client.post("/sandbox/latency", json={"ms": before})).raise_for_status()
+            (await client.post("/sandbox/faults", json={"latency_ms": before})).raise_for_status()

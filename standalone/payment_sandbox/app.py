@@ -230,7 +230,6 @@ _PAGES = [
     Route("/sandbox/authenticate/{id}", bank_page.show, methods=["GET"]),
     Route("/sandbox/authenticate/{id}", bank_page.answer, methods=["POST"]),
     Route("/sandbox/faults", controls.faults, methods=["GET", "POST", "DELETE"]),
-    Route("/sandbox/latency", controls.latency, methods=["POST"]),
     Route("/sandbox/clock", controls.clock, methods=["GET", "POST"]),
     Route("/health", _health),
     Route("/{path:path}", _no_route, methods=["GET", "POST", "DELETE"]),

@@ -28,19 +28,6 @@ async def faults(request: Request) -> Response:
     return JSONResponse(sandbox.dice.faults.model_dump(mode="json"))
 
 
-async def latency(request: Request) -> Response:
-    """Two of the faults by shorter names: `{"ms": 300}` before execution, `{"answer_ms": 300}` after it."""
-    sandbox: Sandbox = request.app.state.sandbox
-    asked = await _object(request)
-    if asked is None or asked.keys() - {"ms", "answer_ms"}:
-        return _refused("ms and answer_ms are whole numbers")
-    try:
-        sandbox.dice.turn({"answer_ms" if name == "answer_ms" else "latency_ms": asked[name] for name in asked})
-    except ValidationError:
-        return _refused("ms and answer_ms are whole numbers from 0 to 600000")
-    return JSONResponse({"ms": sandbox.latency_ms, "answer_ms": sandbox.answer_ms})
-
-
 async def clock(request: Request) -> Response:
     """GET says how far the clock is ahead, POST `{"advance_seconds": 90000}` puts it on."""
     sandbox: Sandbox = request.app.state.sandbox

@@ -114,10 +114,3 @@ async def test_a_restart_keeps_payments_and_answers(tmp_path):
     first = await once(pay)
     assert await once(look) == [first]
     assert await once(pay) == first
-
-
-async def test_latency_is_adjusted_over_http(sandbox):
-    answer = await sandbox.client.post(f"{sandbox.url}/sandbox/latency", json={"ms": 5, "answer_ms": 7})
-    assert answer.json() == {"ms": 5, "answer_ms": 7}
-    assert (await sandbox.client.post(f"{sandbox.url}/sandbox/latency", json={"ms": -1})).status_code == 422
-    assert (sandbox.knobs.latency_ms, sandbox.knobs.answer_ms) == (5, 7)
