@@ -6,9 +6,11 @@ import stripe
 import structlog
 from stripe import StripeClient
 
-from origin.payments import NOT_NOW, Declined, Unknown, provider_amount, refund_params
+from origin.payments import Declined, Unknown, provider_amount, refund_params
 
 log = structlog.get_logger()
+
+_NO_PROVIDER = "no payment provider is configured"  # not a refusal: it may have been asked before it went
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class PaymentMoves:
     async def capture(self, intent_id: str, amount_minor: int, currency: str, key: str) -> Moved | Declined | Unknown:
         """Takes that much of an authorised intent; the rest is released. The same key never captures twice."""
         if self._client is None:
-            return Declined("payments_unavailable", NOT_NOW)
+            return Unknown(_NO_PROVIDER, intent_id)
         amount = provider_amount(amount_minor, currency)
         try:
             intent = await self._client.v1.payment_intents.capture_async(
@@ -38,7 +40,7 @@ class PaymentMoves:
     async def void(self, intent_id: str, key: str) -> Moved | Declined | Unknown:
         """Releases what an intent has authorised."""
         if self._client is None:
-            return Declined("payments_unavailable", NOT_NOW)
+            return Unknown(_NO_PROVIDER, intent_id)
         try:
             intent = await self._client.v1.payment_intents.cancel_async(intent_id, {}, {"idempotency_key": key})
         except stripe.StripeError as error:
@@ -48,7 +50,7 @@ class PaymentMoves:
     async def give_back(self, intent_id: str, amount_minor: int, currency: str, key: str) -> Moved | Declined | Unknown:
         """Refunds that much of an intent. The same key never refunds twice, within the provider's 24 hours."""
         if self._client is None:
-            return Declined("payments_unavailable", NOT_NOW)
+            return Unknown(_NO_PROVIDER, intent_id)
         wanted = {"amount": provider_amount(amount_minor, currency), "metadata": {"stoa_refund": key}}
         try:
             params = refund_params(await self._client.v1.payment_intents.retrieve_async(intent_id)) | wanted
@@ -60,7 +62,7 @@ class PaymentMoves:
     async def find_refund(self, intent_id: str, key: str) -> Moved | Declined | Unknown:
         """What became of a refund that was asked for so long ago that its key is forgotten. Moves nothing."""
         if self._client is None:
-            return Unknown("no payment provider is configured", intent_id)
+            return Unknown(_NO_PROVIDER, intent_id)
         try:
             found = await self._client.v1.refunds.list_async({"payment_intent": intent_id, "limit": 100})
         except stripe.StripeError as error:
