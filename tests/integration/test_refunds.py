@@ -130,6 +130,8 @@ async def test_a_refund_asked_again_under_its_key_is_the_same_one(sellers, sold,
     body["refund"]["transactions"][0]["amount"] = "6.00"
     assert (await sellers.acorn.ask("POST", path, json=body, headers=headers)).status_code == 422
     assert sum((await refunded_at_provider(sandbox)).values()) == 500
+    await sellers.acorn.post(path, body)  # without one, it is another
+    assert sum((await refunded_at_provider(sandbox)).values()) == 1100
 
 
 async def test_a_process_that_dies_before_it_asks_has_refunded_once_all_the_same(till, shops, sellers, sold, sandbox):

@@ -103,7 +103,9 @@ async def calculate(
 async def create(
     order_id: Id, refund: Annotated[RefundInput, Body(embed=True)], merchant: OrderWriter, key: Key = None
 ) -> JSONResponse:
-    """Takes lines and shipping out of the order, restocks, and gives money back; each at most once.
+    """Takes lines and shipping out of the order, restocks, and gives money back; never more than there is.
+
+    Sent again, it is another refund, as clients of such an API know it, unless both come with one `Idempotency-Key`.
 
     A transaction is `pending` while the payment provider has not answered, and `failure` when it said no: then the
     money can be refunded again, the lines cannot.
