@@ -67,7 +67,7 @@ async def end_workers(stage, queue, points, prepare):
         worker = stage.programs.worker(queue, str(case))
         await stage.crash_of(worker, case)
         worker.end()
-    await judge(stage, cases, has_mail=True)
+    return cases
 
 
 def test_every_point_is_known_to_a_story_or_excused():
@@ -117,14 +117,16 @@ async def test_a_worker_may_end_anywhere(stage):
             email = stage.buyer(case)
             await buy(stage.till, shop, email, email=email)
 
-    await end_workers(stage, "events", stories.BY_A_WORKER, two_buy)
+    cases = await end_workers(stage, "events", stories.BY_A_WORKER, two_buy)
+    await judge(stage, cases, has_mail=True)
 
 
 async def test_an_import_may_end_anywhere(stage):
     async def hand_in(_case, shop):
         await stories.hand_in(stage, shop)
 
-    await end_workers(stage, "imports", stories.BY_AN_IMPORT, hand_in)
+    cases = await end_workers(stage, "imports", stories.BY_AN_IMPORT, hand_in)
+    await judge(stage, cases, has_mail=True)
     for shop_id in stage.shops:
         made = await rows(stage.till.db, shop_id, "SELECT 1 FROM product WHERE store_id = %s AND handle LIKE 'bowl%%'")
         assert len(made) == 1, str(stage.cases[shop_id])
