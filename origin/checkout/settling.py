@@ -164,7 +164,8 @@ async def _succeeded(
         return None  # somebody has decided to give it back and may have begun
     if not _is_the_sum_of(order, paid):
         log.error("payment is not the order's", store_id=store_id, order_id=order.id, intent=paid.intent_id)
-        await attempts.wake(tx, store_id, attempt.id, LOOK_AT_ACTION_SECONDS)
+        if not attempt.is_finished:  # or the completer would forget it then, and nobody know of the payment
+            await attempts.wake(tx, store_id, attempt.id, LOOK_AT_ACTION_SECONDS)
         return processing(attempt.id)
     if order.state == "pending":
         await stock.sell(tx, store_id, [order.id])

@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 from loadtest.fault_proxy import Fault, running_proxy
 from origin.checkout.answers import AnswerKind
 from origin.checkout.books import Why
+from origin.checkout.completer import ABANDONED
 from origin.checkout.reconciler import Reconciler
 from origin.errors import Unavailable
 from origin.metrics import OriginMetrics
@@ -212,6 +213,23 @@ async def test_another_amount_is_said_and_nothing_is_moved(till, shops, sandbox,
     assert await bookkeeper.round() == Counter({Why.AMOUNT: 2})
     assert (await states(till, acorn), await states(till, birch)) == (["placed"], ["pending"])
     assert bookkeeper.value("stoa_origin_payments_disagreeing", why="amount") == 2
+
+
+async def test_another_amount_that_comes_late_is_said_for_as_long_as_answers_are_kept(till, shops, sandbox, bookkeeper):
+    for shop in shops:
+        await charge_and_die(till, shop)
+    await change_intent(sandbox, amount_received=1)
+    intents = await sandbox.intents()
+    [odd] = [each for each in intents if each["amount_received"] == 1]
+    shop = next(each for each in shops if str(each.id) == odd["metadata"]["stoa_store_id"])
+    attempt = int(odd["metadata"]["stoa_attempt_id"])
+    await till.checkouts.settle(shop.id, attempt, ABANDONED)
+    assert await till.checkouts.hear(odd["id"])
+    [kept] = await rows(
+        till.db, shop.id, "SELECT due_at - now() > interval '71 hours' AS is_long FROM deadline WHERE store_id = %s"
+    )
+    assert kept["is_long"]
+    assert await bookkeeper.round() == Counter({Why.AMOUNT: 1})
 
 
 async def test_money_given_back_behind_our_back_is_said(till, shops, sandbox, bookkeeper):
