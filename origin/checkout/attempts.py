@@ -17,6 +17,7 @@ from origin.errors import NotFound
 # key and the row's lock still let only one of the two have an effect.
 LEASE_SECONDS = 12.0
 KEPT_SECONDS = 72 * 3600
+FORGOTTEN_AT_ONCE = 1000
 EXPIRY_MARGIN_SECONDS = 0.05
 """After it nobody can take a reservation for one that holds."""
 
@@ -247,19 +248,27 @@ async def release(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
         await sleep(tx, store_id, attempt_id)
 
 
-async def forget(tx: Tx, store_id: StoreId, attempt_id: int) -> None:
-    """After KEPT_SECONDS; the order stays.
+async def forget_due(tx: Tx, store_id: StoreId) -> None:
+    """What was finished KEPT_SECONDS ago, of the whole shop; the orders stay. A sale's answers all run out within
+    minutes: one at a time they would keep the completer from all that ran out after them.
 
     1. A completer finds an open attempt due; 2. somebody else finishes it; 3. the completer's turn comes: not yet.
     """
-    cursor = await tx.execute(
-        """DELETE FROM checkout_attempt AS attempt USING deadline
-           WHERE attempt.store_id = %s AND attempt.id = %s AND deadline.store_id = attempt.store_id
-             AND deadline.kind = 'checkout' AND deadline.subject_id = attempt.id AND deadline.due_at <= now()""",
-        [store_id, attempt_id],
+    await tx.execute(
+        """WITH due AS (
+               SELECT attempt.id FROM checkout_attempt AS attempt JOIN deadline
+                   ON deadline.store_id = attempt.store_id AND deadline.kind = 'checkout'
+                  AND deadline.subject_id = attempt.id
+               WHERE attempt.store_id = %(store)s AND attempt.recovery_point = 'finished' AND deadline.due_at <= now()
+               LIMIT %(most)s FOR UPDATE OF attempt SKIP LOCKED
+           ), gone AS (
+               DELETE FROM checkout_attempt USING due
+               WHERE checkout_attempt.store_id = %(store)s AND checkout_attempt.id = due.id
+           )
+           DELETE FROM deadline USING due
+           WHERE deadline.store_id = %(store)s AND kind = 'checkout' AND subject_id = due.id""",
+        {"store": store_id, "most": FORGOTTEN_AT_ONCE},
     )
-    if cursor.rowcount:
-        await sleep(tx, store_id, attempt_id)
 
 
 async def wake(tx: Tx, store_id: StoreId, attempt_id: int, seconds: float) -> None:

@@ -106,7 +106,7 @@ class Completer:
                 await attempts.sleep(tx, store_id, attempt_id)
                 return
             if attempt.is_finished:
-                await attempts.forget(tx, store_id, attempt_id)
+                await attempts.forget_due(tx, store_id)
                 return
             if not await attempts.lease(tx, store_id, attempt_id):
                 return

@@ -305,6 +305,22 @@ async def test_answers_are_forgotten_after_their_time_and_orders_are_not(till, s
     assert isinstance(await till.carts.read(acorn.id, None), Cart)
 
 
+async def test_the_answers_of_a_sale_are_forgotten_together_so_that_nothing_waits_for_each(till, shops):
+    acorn, birch = shops
+    for number in range(3):
+        await buy(till, acorn, f"key-{number}")
+    await reserve(till, acorn, submission(await fill(till, acorn)))
+    await buy(till, birch)
+    for shop in shops:
+        await make_due(till, shop)
+    finished, *_, open_one = [row["id"] for row in await rows(till.db, acorn.id, ATTEMPTS)]
+    await till.completer.drive(acorn.id, finished)
+    deadlines = "SELECT subject_id AS id FROM deadline WHERE store_id = %s"
+    for asked in (ATTEMPTS, deadlines):
+        assert [row["id"] for row in await rows(till.db, acorn.id, asked)] == [open_one]
+        assert len(await rows(till.db, birch.id, asked)) == 1
+
+
 async def test_who_comes_late_for_an_attempt_that_was_finished_meanwhile_leaves_its_answer(till, shops, sandbox):
     """1. Two completers find it due; 2. one finishes it; 3. the other's turn comes."""
     acorn, birch = shops
