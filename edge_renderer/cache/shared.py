@@ -8,21 +8,20 @@ a while, so that a slow one does not slow every page.
 """
 
 import hashlib
+import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from contracts.events import Position, StreamId
 from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry, EntryError, decode_entry, encode_entry
+from edge_renderer.cache.line import Line
 from edge_renderer.errors import CacheError
 from invalidation.lease import Clock, lease_clock
 
@@ -36,6 +35,23 @@ local is_ours = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 o
 return is_ours + 2 * is_there"""
 _SET_AND_RELEASE = """redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 if redis.call('GET', KEYS[2]) == ARGV[3] then redis.call('DEL', KEYS[2]) end"""
+
+
+class _Script:
+    """What the server does in one go. It knows a script by its digest once it has been told the text."""
+
+    def __init__(self, line: Line, text: str) -> None:
+        self._line = line
+        self._text = text
+        self._digest = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - the server's name for it
+        self._keys = len(set(re.findall(r"KEYS\[\d\]", text)))
+
+    async def run(self, *values: str | bytes | int) -> Any:
+        """`values`: the keys and then the arguments."""
+        try:
+            return await self._line.ask("EVALSHA", self._digest, self._keys, *values)
+        except NoScriptError:
+            return await self._line.ask("EVAL", self._text, self._keys, *values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +76,15 @@ class SharedCache:
         *,
         namespace: str = "1",
         answer_seconds: float = 0.05,
-        connections: int = 64,
         failures_to_rest: int = 5,
         rest_seconds: float = 1.0,
         lock_seconds: float = 2.0,
         clock: Clock = lease_clock,
     ) -> None:
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            cache_url,
-            socket_timeout=answer_seconds,
-            socket_connect_timeout=answer_seconds,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=connections,
-            timeout=answer_seconds,
-        )
-        self._redis: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
-        self._release = self._redis.register_script(_RELEASE)
-        self._get_or_lock = self._redis.register_script(_GET_OR_LOCK)
-        self._set_and_release = self._redis.register_script(_SET_AND_RELEASE)
+        self._line = Line(cache_url, answer_seconds)
+        self._release = _Script(self._line, _RELEASE)
+        self._get_or_lock = _Script(self._line, _GET_OR_LOCK)
+        self._set_and_release = _Script(self._line, _SET_AND_RELEASE)
         self._seal_key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"stoa entry").digest()
         self._namespace = namespace
         self._counters = counters
@@ -89,8 +96,7 @@ class SharedCache:
         self._rests_until = float("-inf")
 
     async def close(self) -> None:
-        with suppress(RedisError, OSError):  # a line that is stuck cannot be closed in an orderly way
-            await self._redis.aclose()
+        await self._line.close()
 
     @property
     def is_resting(self) -> bool:
@@ -98,7 +104,7 @@ class SharedCache:
 
     async def get(self, key: str, store_id: StoreId | None) -> Entry | None:
         try:
-            encoded = await self._ask(lambda: self._redis.get(self._name("e", key)))
+            encoded = await self._ask(self._line.ask("GET", self._name("e", key)))
         except CacheError:
             return None
         return None if encoded is None else self._decoded(encoded, key, store_id)
@@ -109,7 +115,7 @@ class SharedCache:
         names = [self._name("e", key), self._name("l", key)]
         mark = _mark(least) if least else b""
         try:
-            found = await self._ask(lambda: self._get_or_lock(keys=names, args=[token, self._lock_ms, mark]))
+            found = await self._ask(self._get_or_lock.run(*names, token, self._lock_ms, mark))
         except CacheError:
             return Found(token="")
         if isinstance(found, int):
@@ -124,9 +130,9 @@ class SharedCache:
         try:
             encoded = _marked(encode_entry(entry, self._seal_key), entry.position)
             if token:
-                await self._ask(lambda: self._set_and_release(keys=names, args=[encoded, lifetime_ms, token]))
+                await self._ask(self._set_and_release.run(*names, encoded, lifetime_ms, token))
             else:
-                await self._ask(lambda: self._redis.set(names[0], encoded, px=lifetime_ms))
+                await self._ask(self._line.ask("SET", names[0], encoded, "PX", lifetime_ms))
             self._counters.shared_writes += 1
         except EntryError:
             self._counters.shared_writes_skipped += 1
@@ -138,7 +144,7 @@ class SharedCache:
         """Only one's own lock: a fill that took longer than its lock must not release the next one's."""
         if token:
             with suppress(CacheError):
-                await self._ask(lambda: self._release(keys=[self._name("l", key)], args=[token]))
+                await self._ask(self._release.run(self._name("l", key), token))
 
     def _decoded(self, encoded: Any, key: str, store_id: StoreId | None) -> Entry | None:
         try:
@@ -155,12 +161,13 @@ class SharedCache:
     def _name(self, kind: str, key: str) -> str:
         return f"{kind}{self._namespace}:{key}"
 
-    async def _ask(self, question: Callable[[], Awaitable[Any]]) -> Any:
+    async def _ask(self, question: Coroutine[Any, Any, Any]) -> Any:
         if self.is_resting:
+            question.close()
             raise CacheError("the cache server is left alone for a moment")
         try:
-            answer = await question()
-        except (RedisError, OSError, TimeoutError, ValueError) as error:  # the last: what came is not its protocol
+            answer = await question
+        except (RedisError, OSError, TimeoutError) as error:
             self._note_failure()
             raise CacheError(f"the cache server cannot be used: {error}") from error
         self._failures = 0

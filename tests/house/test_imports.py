@@ -32,6 +32,7 @@ DOORS = {
         "invalidation/bus.py",
         "invalidation/relay.py",
         "invalidation/__main__.py",
+        "edge_renderer/cache/line.py",
         "edge_renderer/cache/shared.py",
         "origin/carts.py",
         "origin/checkout/line.py",
