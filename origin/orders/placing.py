@@ -95,6 +95,11 @@ async def insert_lines(tx: Tx, store_id: StoreId, carts: Mapping[int, PricedCart
         for order_id, cart in carts.items()
         for position, priced in enumerate(cart.lines, 1)
     ]
+    await insert_line_rows(tx, store_id, lines)
+
+
+async def insert_line_rows(tx: Tx, store_id: StoreId, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Each with its `order_id`, `position` and the columns of an order line."""
     await tx.execute(
         """INSERT INTO order_line (store_id, order_id, position, variant_id, product_id, inventory_item_id, title,
                variant_title, sku, vendor, quantity, price_minor, grams, is_taxable, requires_shipping, properties)
@@ -102,7 +107,7 @@ async def insert_lines(tx: Tx, store_id: StoreId, carts: Mapping[int, PricedCart
                product_id bigint, inventory_item_id bigint, title text, variant_title text, sku text, vendor text,
                quantity bigint, price_minor bigint, grams bigint, is_taxable boolean, requires_shipping boolean,
                properties jsonb)""",
-        [store_id, Jsonb(lines)],
+        [store_id, Jsonb(list(lines))],
     )
 
 

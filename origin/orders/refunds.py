@@ -3,15 +3,16 @@
 One transaction writes the refund, gives its units back to stock and intends its payments; the provider is asked after.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from contracts.events import Topic
 from contracts.money import MoneyError, parse_amount, to_decimal_text
 from contracts.tenant import StoreId
 from invalidation import outbox
-from origin.catalog import listing
 from origin.db import Tx
 from origin.errors import Invalid
 from origin.orders.ledger import OrderMoney, Payment, check_currency, lock
@@ -160,9 +161,12 @@ async def write(
         if line.restock_type != "no_restock"
     ]
     restocked = iter(await put_back(tx, store_id, order.id, returned))
-    for line in made.lines:
-        places = [] if line.restock_type == "no_restock" else next(restocked)
-        await _write_line(tx, store_id, refund_id, line, places)
+    rows = [
+        row
+        for line in made.lines
+        for row in _line_rows(line, [] if line.restock_type == "no_restock" else next(restocked))
+    ]
+    await _insert_lines(tx, store_id, refund_id, rows)
     payment_ids = [
         await intend(tx, store_id, order, Move("refund", minor, parent, refund_id)) for parent, minor in made.payments
     ]
@@ -172,30 +176,38 @@ async def write(
     return Made(refund_id, payment_ids)
 
 
-async def _write_line(
-    tx: Tx, store_id: StoreId, refund_id: int, line: PlannedLine, places: Sequence[Restocked]
-) -> None:
+def _line_rows(line: PlannedLine, places: Sequence[Restocked]) -> Iterator[dict[str, Any]]:
     """A row for each place units went to, and one for those that went nowhere."""
     rest = line.quantity - sum(place.quantity for place in places)
-    rows: list[tuple[int, int | None, int]] = [(each.quantity, each.location_id, each.quantity) for each in places]
+    parts: list[tuple[int, int | None, int]] = [(each.quantity, each.location_id, each.quantity) for each in places]
     if rest:
-        rows.append((rest, line.location_id if line.restock_type != "no_restock" else None, 0))
+        parts.append((rest, line.location_id if line.restock_type != "no_restock" else None, 0))
     subtotal, tax = line.subtotal_minor, line.tax_minor
-    for number, (quantity, location_id, restocked) in enumerate(rows, 1):
+    for number, (quantity, location_id, restocked) in enumerate(parts, 1):
         # Shares of whole minor units; the last row has what is left of them.
-        is_last = number == len(rows)
+        is_last = number == len(parts)
         share = subtotal if is_last else line.subtotal_minor * quantity // line.quantity
         tax_share = tax if is_last else line.tax_minor * quantity // line.quantity
         subtotal, tax = subtotal - share, tax - tax_share
-        await tx.execute(
-            """INSERT INTO refund_line (store_id, refund_id, line_id, quantity, restock_type, location_id, restocked,
-                   subtotal_minor, tax_minor)
-               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-            [
-                *(store_id, refund_id, line.line["id"], quantity, line.restock_type, location_id),
-                *(restocked, share, tax_share),
-            ],
-        )
+        yield {
+            "line_id": line.line["id"],
+            "quantity": quantity,
+            "restock_type": line.restock_type,
+            "location_id": location_id,
+            "restocked": restocked,
+            "subtotal_minor": share,
+            "tax_minor": tax_share,
+        }
+
+
+async def _insert_lines(tx: Tx, store_id: StoreId, refund_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    await tx.execute(
+        """INSERT INTO refund_line (store_id, refund_id, line_id, quantity, restock_type, location_id, restocked,
+               subtotal_minor, tax_minor)
+           SELECT %s, %s, line.* FROM jsonb_to_recordset(%s) AS line (line_id bigint, quantity bigint,
+               restock_type text, location_id bigint, restocked bigint, subtotal_minor bigint, tax_minor bigint)""",
+        [store_id, refund_id, Jsonb(list(rows))],
+    )
 
 
 async def refundable_lines(tx: Tx, store_id: StoreId, order_id: int) -> dict[int, dict[str, Any]]:
@@ -213,6 +225,7 @@ async def _lines(
     tx: Tx, store_id: StoreId, order: OrderMoney, wanted: WantedRefund, problems: dict[str, list[str]]
 ) -> list[PlannedLine]:
     lines = await refundable_lines(tx, store_id, order.id)
+    places = await _locations(tx, store_id, wanted.lines)
     left = {line_id: line["progress"].current for line_id, line in lines.items()}
     unsent = {line_id: line["progress"].fulfillable for line_id, line in lines.items()}
     sent = {line_id: line["progress"].returnable for line_id, line in lines.items()}
@@ -235,7 +248,7 @@ async def _lines(
             wrong.append(
                 f"cancel is for what was not sent yet, {most} here; what was sent is a return (number {number})"
             )
-        elif each.location_id is not None and not await _is_location(tx, store_id, each.location_id):
+        elif each.location_id is not None and each.location_id not in places:
             wrong.append(f"location_id {each.location_id} is not a location of this shop (number {number})")
         else:
             left[each.line_id] -= each.quantity
@@ -260,8 +273,11 @@ def _planned(
     return PlannedLine(line, quantity, restock_type, location_id, subtotal, tax)
 
 
-async def _is_location(tx: Tx, store_id: StoreId, location_id: int) -> bool:
-    return await listing.find(tx, store_id, "location", "id", location_id) is not None
+async def _locations(tx: Tx, store_id: StoreId, wanted: Sequence[WantedLine]) -> set[int]:
+    """Those of the named ones that this shop has."""
+    named = [each.location_id for each in wanted if each.location_id is not None]
+    cursor = await tx.execute("SELECT id FROM location WHERE store_id = %s AND id = ANY(%s)", [store_id, named])
+    return {row["id"] for row in await cursor.fetchall()}
 
 
 async def _shipping_refunded(tx: Tx, store_id: StoreId, order_id: int) -> int:

@@ -79,7 +79,8 @@ async def write(tx: Tx, store_id: StoreId, wanted: WantedOrder, currency: str) -
     if problems:
         raise Invalid(problems)
     row = await _insert(tx, store_id, wanted, currency, (subtotal, shipping, grams))
-    await _insert_lines(tx, store_id, row["id"], lines)
+    places = [line | {"order_id": row["id"], "position": position} for position, line in enumerate(lines, 1)]
+    await placing.insert_line_rows(tx, store_id, places)
     if wanted.inventory_behaviour != "bypass":
         await _take_stock(tx, store_id, row["id"], wanted, lines)
     # Products, levels, customers, the counter: in the order in which a checkout locks them.
@@ -158,19 +159,6 @@ async def _insert(
     row = await cursor.fetchone()
     assert row is not None
     return row
-
-
-async def _insert_lines(tx: Tx, store_id: StoreId, order_id: int, lines: Sequence[Mapping[str, Any]]) -> None:
-    names = (
-        *("variant_id", "product_id", "inventory_item_id", "title", "variant_title", "sku", "vendor", "quantity"),
-        *("price_minor", "grams", "is_taxable", "requires_shipping"),
-    )
-    for position, line in enumerate(lines, 1):
-        await tx.execute(
-            f"""INSERT INTO order_line (store_id, order_id, position, properties, {", ".join(names)})
-                VALUES (%s, %s, %s, %s, {", ".join(["%s"] * len(names))})""".encode(),
-            [store_id, order_id, position, Jsonb(line["properties"]), *(line[name] for name in names)],
-        )
 
 
 async def _lines(
