@@ -16,6 +16,7 @@ def as_hex(text: object) -> str | None:
     return "#" + ("".join(digit * 2 for digit in digits) if len(digits) == 3 else digits)
 
 
+@lru_cache(maxsize=16384)
 def _channels(color: str) -> tuple[int, int, int]:
     known = as_hex(color) or "#808080"
     return int(known[1:3], 16), int(known[3:5], 16), int(known[5:7], 16)

@@ -185,13 +185,20 @@ def _range(context: Context, *bounds: int) -> range:
 
 
 class _ThemeCode(CodeGenerator):
-    """Writes `environment.printed(context, x)` for `{{ x }}`: one call that escapes and counts, instead of two."""
+    """Writes `environment.printed(context, x)` for `{{ x }}`: one call that escapes and counts, instead of two. In what
+    Jinja writes, a theme's own names have a prefix, so none of them is the `found` of ours."""
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         self.write("environment.printed(context, ")
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         self.write(")")
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
+        """What `getattr` does with an item of a dict, which nearly all are, without the call."""
+        self.write(f"(found[{node.attr!r}] if type(found := ")
+        self.visit(node.node, frame)
+        self.write(f") is dict and {node.attr!r} in found else environment.getattr(found, {node.attr!r}))")
 
     def macro_def(self, macro_ref: MacroRef, frame: Frame) -> None:
         name = f"{self.name}:{getattr(macro_ref.node, 'name', '')}"
