@@ -29,6 +29,7 @@ class Receipt:
     shipping_title: str | None
     shipping_address: dict[str, Any] | None
     financial_status: str
+    is_cancelled: bool
     note: str | None
     created_at: str
     card: dict[str, Any] | None
@@ -71,7 +72,8 @@ class Receipt:
 
 _RECEIPT = """
     SELECT sales_order.id, number, token, email, sales_order.currency, subtotal_minor, shipping_minor, tax_minor,
-           total_minor, shipping_title, shipping_address, financial_status, note, sales_order.created_at,
+           total_minor, shipping_title, shipping_address, financial_status, note,
+           cancelled_at IS NOT NULL AS is_cancelled, sales_order.created_at,
            (SELECT card FROM payment WHERE payment.store_id = sales_order.store_id AND payment.order_id = sales_order.id
              AND kind = 'sale' AND payment.status = 'success' LIMIT 1) AS card
     FROM sales_order WHERE store_id = %s AND {by} = ANY(%s) AND state = 'placed' AND deleted_at IS NULL

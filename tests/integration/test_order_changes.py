@@ -245,6 +245,36 @@ async def test_another_shops_order_and_variant_are_not_there(shops, sellers, sol
     assert (await order_of(sellers.acorn, sold[0]))["cancelled_at"] is None
 
 
+async def test_the_buyers_page_says_what_became_of_the_order(shoppers, sellers, sold):
+    async def page(shopper, order):
+        return (await shopper.get(f"/orders/{order['token']}")).text
+
+    acorn, birch = await order_of(sellers.acorn, sold[0]), await order_of(sellers.birch, sold[1])
+    assert "Your order is confirmed" in await page(shoppers[0], acorn)
+    await sellers.acorn.post(f"orders/{sold[0]}/cancel", {}, status=200)
+    after = await page(shoppers[0], acorn)
+    assert "This order was cancelled" in after
+    assert "Given back in full" in after
+    assert "confirmed" not in after
+    assert "Your order is confirmed" in await page(shoppers[1], birch)
+    wanted = {"line_items": [{"title": "Talk", "price": "5.00"}], "financial_status": "pending"}
+    unpaid = await page(shoppers[0], (await sellers.acorn.post("orders", {"order": wanted}))["order"])
+    assert "Not paid yet" in unpaid
+    assert "sent the details" not in unpaid
+
+
+async def test_a_partly_refunded_order_is_cancelled_with_what_is_left_of_it(till, shops, sellers, sold, sandbox):
+    order = await order_of(sellers.acorn, sold[0])
+    line = {"line_item_id": order["line_items"][0]["id"], "quantity": 1, "restock_type": "cancel"}
+    part = {"refund_line_items": [line], "transactions": [{"kind": "refund"}]}
+    await sellers.acorn.post(f"orders/{sold[0]}/refunds", {"refund": part})
+    assert (await refunded_at_provider(sandbox))[shops[0].id] == 1999
+    after = (await sellers.acorn.post(f"orders/{sold[0]}/cancel", {"restock": True}, status=200))["order"]
+    assert (after["financial_status"], after["current_total_price"]) == ("refunded", "0.00")
+    assert await refunded_at_provider(sandbox) == {shops[0].id: minor(order), shops[1].id: 0}
+    assert [await available(till, shop) for shop in shops] == [5, 2]
+
+
 async def test_what_a_merchant_sold_a_shopper_cannot_buy(till, shops, sellers):
     acorn, _ = shops
     wanted = submission(await fill(till, acorn, quantity=2))
