@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 
 from standalone.ready_file import Ready
 
-PROGRAMS = ("edge", "origin", "postgres", "cache", "state", "relay")
+PROGRAMS = ("edge", "origin", "postgres", "cache", "state", "relay", "worker", "payments", "smtp")
 
 
 def cpu_seconds(ready: Ready) -> dict[str, float]:

@@ -16,11 +16,12 @@ _AUTHENTICATED = {
     "transaction_id": None,
     "version": "2.2.0",
 }
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_IN_ALPHABET = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 
 
 def new_id(prefix: str) -> str:
-    return f"{prefix}_3" + "".join(secrets.choice(_ALPHABET) for _ in range(23))
+    return f"{prefix}_3" + secrets.token_bytes(23).translate(_IN_ALPHABET).decode()
 
 
 def new_payment_intent(amount: int, currency: str, created: int) -> Resource:

@@ -3,12 +3,13 @@
 import asyncio
 import json
 
-import httpx
 import stripe
+from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from standalone.payment_sandbox.resources import Resource
 
 RETRY_SECONDS = (0.0, 0.5, 2.0, 10.0, 30.0)
+DELIVERY_SECONDS = 10.0
 AT_ONCE = 8
 """Deliveries; more would be a load test of their receiver, and what waits for a connection costs the client's pool."""
 
@@ -19,7 +20,7 @@ class WebhookSender:
     def __init__(self, url: str, secret: str) -> None:
         self.url = url
         self._secret = secret
-        self._client = httpx.AsyncClient(timeout=10)
+        self._client: ClientSession | None = None  # which wants to be made where a loop runs
         self._places = asyncio.Semaphore(AT_ONCE)
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -41,7 +42,8 @@ class WebhookSender:
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.close()
 
     async def _deliver(self, event: Resource, delay_seconds: float) -> None:
         payload = json.dumps(event)
@@ -51,10 +53,14 @@ class WebhookSender:
             # Signed anew each time: the receiver refuses old signatures.
             signature = stripe.WebhookSignature.generate_signature_header(payload, self._secret)
             headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
-            try:
-                async with self._places:
-                    answer = await self._client.post(self.url, content=payload, headers=headers)
-            except httpx.HTTPError:
-                continue
-            if answer.is_success:
+            if await self._is_taken(payload, headers):
                 return
+
+    async def _is_taken(self, payload: str, headers: dict[str, str]) -> bool:
+        if self._client is None:
+            self._client = ClientSession(timeout=ClientTimeout(total=DELIVERY_SECONDS))
+        try:
+            async with self._places, self._client.post(self.url, data=payload.encode(), headers=headers) as answer:
+                return answer.ok
+        except (ClientError, TimeoutError):
+            return False
