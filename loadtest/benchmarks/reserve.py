@@ -22,7 +22,7 @@ from contracts.crash_points import Step
 from contracts.tenant import StoreId
 from loadtest.shops import made_up_shops
 from origin.checkout import stock
-from origin.checkout.group_commit import GroupCommit
+from origin.checkout.group_commit import GroupCommit, in_one_transaction
 from origin.db import Database, Tx
 from standalone.data_folder import DataFolder
 from standalone.errors import StandaloneError
@@ -151,7 +151,7 @@ async def _group_commit(_admin: Any, db: Database, goods: Goods) -> AsyncIterato
         assert not short
         return [None] * len(orders)
 
-    together = GroupCommit[int, None](db, work, step=STEP)
+    together = GroupCommit[int, None](in_one_transaction(db, work, step=STEP))
 
     async def reserve(order_id: int) -> None:
         await together.do(goods.store_id, order_id)

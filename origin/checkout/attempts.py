@@ -44,36 +44,73 @@ class Attempt:
 _COLUMNS = """id, recovery_point, order_id, payment_method, intent_id, cart_token, cart_generation, fingerprint,
     coalesce(locked_until > now(), false) AS is_leased, created_at, response_body"""
 
-# Claimed and looked after in one round trip: by a new key there is nothing else to do.
-_CLAIM = f"""
+# Claimed and looked after in one round trip: by new keys there is nothing else to do. In their order, so that two who
+# claim the same ones cannot wait for each other.
+_CLAIM = b"""
     WITH claimed AS (
         INSERT INTO checkout_attempt (store_id, idempotency_key, fingerprint, cart_token, payment_method, locked_until)
-        VALUES (%(store)s, %(key)s, %(fingerprint)s, %(cart)s, %(payment)s, now() + make_interval(secs => %(seconds)s))
-        ON CONFLICT (store_id, idempotency_key) DO NOTHING RETURNING store_id, {_COLUMNS}
+        SELECT %(store)s, key, decode(fingerprint, 'hex'), cart, payment, now() + make_interval(secs => %(seconds)s)
+        FROM unnest(%(keys)s::text[], %(fingerprints)s::text[], %(carts)s::text[], %(payments)s::text[])
+            AS new (key, fingerprint, cart, payment) ORDER BY key
+        ON CONFLICT (store_id, idempotency_key) DO NOTHING RETURNING store_id, id, idempotency_key, created_at
     ), woken AS (
         INSERT INTO deadline (store_id, kind, subject_id, due_at)
         SELECT store_id, 'checkout', id, now() + make_interval(secs => %(seconds)s) FROM claimed
     )
-    SELECT * FROM claimed
-""".encode()
+    SELECT array_agg(id) AS ids, array_agg(idempotency_key) AS keys, min(created_at) AS created_at FROM claimed
+"""
 
 
-async def claim(db: Database, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:
-    """The attempt of this key, and whether the caller is the one to work on it now. Raises NotFound for a key that was
-    released at this very moment: the client asks again."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    key: str
+    wanted: Submission
+
+
+async def claim_new(db: Database, store_id: StoreId, claims: Sequence[Claim]) -> list[Attempt | None]:
+    """The attempt of each claim that is its key's first, for the caller to work on now."""
+    firsts = {claim.key: claim for claim in reversed(claims)}
+    wanted = [claim.wanted for claim in firsts.values()]
     values = {
         "store": store_id,
-        "key": key,
-        "fingerprint": wanted.fingerprint(),
-        "cart": wanted.cart_token,
-        "payment": wanted.payment_method,
+        "keys": list(firsts),
+        "fingerprints": [one.fingerprint().hex() for one in wanted],
+        "carts": [one.cart_token for one in wanted],
+        "payments": [one.payment_method for one in wanted],
         "seconds": LEASE_SECONDS,
     }
     row = await db.write_row(store_id, _CLAIM, values, step="checkout.claim")
-    if row is not None:
-        return _attempt(row), True
+    assert row is not None
+    ids = dict(zip(row["keys"] or (), row["ids"] or (), strict=True))
+    return [
+        _new(ids[claim.key], claim.wanted, row["created_at"])
+        if claim.key in ids and firsts[claim.key] is claim
+        else None
+        for claim in claims
+    ]
+
+
+def _new(attempt_id: int, wanted: Submission, created_at: datetime) -> Attempt:
+    return Attempt(
+        id=attempt_id,
+        recovery_point="started",
+        order_id=None,
+        payment_method=wanted.payment_method,
+        intent_id=None,
+        cart_token=wanted.cart_token,
+        cart_generation=None,
+        fingerprint=wanted.fingerprint(),
+        is_leased=True,
+        created_at=created_at,
+        answer=None,
+    )
+
+
+async def claim_again(db: Database, store_id: StoreId, claim: Claim) -> tuple[Attempt, bool]:
+    """The attempt of a key that came before, and whether the caller is the one to work on it now. Raises NotFound for a
+    key that was released at this very moment: the client asks again."""
     async with db.tenant(store_id, step="checkout.claim_again") as tx:
-        return await _claim_again(tx, store_id, key, wanted)
+        return await _claim_again(tx, store_id, claim.key, claim.wanted)
 
 
 async def _claim_again(tx: Tx, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:

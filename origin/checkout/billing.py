@@ -1,8 +1,9 @@
 """What an attempt asks of the payment provider: the order's amount, to whom it goes, under which key."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.tenant import StoreId
 from origin.db import Database, Tx
@@ -26,7 +27,7 @@ class Due:
 
 
 _DUE = b"""
-    SELECT host.name AS host, store.name AS shop_name, shop.stripe_account_id AS destination,
+    SELECT attempt.id AS attempt_id, host.name AS host, store.name AS shop_name, shop.stripe_account_id AS destination,
            coalesce(attempt.payment_method, '') AS payment_method, sales_order.state, sales_order.token,
            sales_order.total_minor, sales_order.currency, sales_order.shipping_address
     FROM checkout_attempt AS attempt
@@ -34,16 +35,29 @@ _DUE = b"""
     JOIN shop ON shop.store_id = attempt.store_id
     JOIN store ON store.id = shop.store_id
     JOIN host ON host.store_id = shop.store_id AND host.is_primary
-    WHERE attempt.store_id = %(store)s AND attempt.id = %(attempt)s
+    WHERE attempt.store_id = %(store)s AND attempt.id = ANY(%(attempts)s)
 """
 
 
 async def read_due(db: Database, store_id: StoreId, attempt_id: int, url_of: Callable[[str], str]) -> Due:
     """`url_of` makes a host's address. Raises NotFound for an attempt without an order."""
-    row = await db.read_row(store_id, _DUE, {"store": store_id, "attempt": attempt_id})
+    row = await db.read_row(store_id, _DUE, {"store": store_id, "attempts": [attempt_id]})
     if row is None:
         raise NotFound("attempt")
-    return Due(url_of(row.pop("host")), **row)
+    return _due(row, url_of)
+
+
+async def read_dues_in(
+    tx: Tx, store_id: StoreId, attempt_ids: Collection[int], url_of: Callable[[str], str]
+) -> dict[int, Due]:
+    """The same of several that have one, in a transaction that is open already."""
+    cursor = await tx.execute(_DUE, {"store": store_id, "attempts": list(attempt_ids)})
+    return {row["attempt_id"]: _due(row, url_of) for row in await cursor.fetchall()}
+
+
+def _due(row: Mapping[str, Any], url_of: Callable[[str], str]) -> Due:
+    rest = {name: value for name, value in row.items() if name not in ("attempt_id", "host")}
+    return Due(url_of(row["host"]), **rest)
 
 
 async def read_shop_url(tx: Tx, store_id: StoreId, url_of: Callable[[str], str]) -> str:

@@ -4,8 +4,8 @@ Each phase is one transaction that also writes how far it came; the provider is 
 attempt whose process died goes on from there with the same payment key, so nothing happens twice and nothing is lost.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,10 +17,10 @@ from contracts.tenant import StoreId
 from origin.carts import Cart, Carts, line_key
 from origin.checkout import attempts, settling
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer, AnswerKind, processing
-from origin.checkout.attempts import Attempt
-from origin.checkout.billing import charge_for, read_due, read_shop_url
-from origin.checkout.group_commit import GroupCommit, in_transaction
-from origin.checkout.reserving import CartTaken, Refused, Wish, reserve
+from origin.checkout.attempts import Attempt, Claim
+from origin.checkout.billing import Due, charge_for, read_due, read_dues_in, read_shop_url
+from origin.checkout.group_commit import GroupCommit, in_one_transaction, in_transaction
+from origin.checkout.reserving import CartTaken, Held, Refused, Wish, reserve
 from origin.checkout.settling import NotPlain, Paid, Rules
 from origin.checkout.slots import Elsewhere
 from origin.checkout.submission import Submission
@@ -52,6 +52,16 @@ class CheckoutSettings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Reserved:
+    """What this process knows of an attempt it has just reserved stock for, and need not read again: what is to be
+    paid, the cart it is of, and what of that was ordered."""
+
+    due: Due
+    cart: Cart
+    ordered: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class _Bill:
     """Of one attempt: what is to be paid (None: nothing), and whether its stock may still be held for it."""
 
@@ -66,34 +76,48 @@ class Checkouts:
         self._payments = payments
         self._settings = settings
         self._links = URLSafeSerializer(settings.signing_key, salt="checkout-attempt")
-        self._reservations = GroupCommit[Wish, int](db, self._reserve_all, step="checkout.reserve")
-        self._sales = GroupCommit[Paid, Answer](db, self._sell_all, step="checkout.sell")
+        self._claims = GroupCommit(self._claim_all)
+        self._reservations = GroupCommit(in_one_transaction(db, self._reserve_all, step="checkout.reserve"))
+        self._sales = GroupCommit(in_one_transaction(db, self._sell_all, step="checkout.sell"))
+        self._working_on: set[tuple[StoreId, int]] = set()
 
     async def submit(
         self, store_id: StoreId, key: str, wanted: Submission, elsewhere: Elsewhere = nullcontext
     ) -> Answer:
         """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
         try:
-            attempt, is_ours = await attempts.claim(self._db, store_id, key, wanted)
+            attempt, is_ours = await self.claim(store_id, key, wanted)
         except NotFound:
             return IN_PROGRESS  # the same key was released at this very moment
         if attempt.fingerprint != wanted.fingerprint():
             return KEY_REUSED
         if not is_ours:
             return attempt.answer.replayed() if attempt.answer else replace(IN_PROGRESS, attempt_id=attempt.id)
+        reserved = None
         if attempt.recovery_point == "started":
-            refusal = await self._reserve(store_id, attempt, wanted)
-            if refusal:
-                return refusal
-        return await self.authorise(store_id, attempt.id, elsewhere)
+            found = await self._reserve(store_id, attempt, wanted)
+            if isinstance(found, Answer):
+                return found
+            reserved = found
+        return await self.authorise(store_id, attempt.id, elsewhere, reserved)
 
-    async def _reserve(self, store_id: StoreId, attempt: Attempt, wanted: Submission) -> Answer | None:
+    async def claim(self, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:
+        """The first phase: the attempt of this key, and whether the caller is the one to work on it now. Raises
+        NotFound for a key that was released at this very moment."""
+        claim = Claim(key, wanted)
+        new = await self._claims.do(store_id, claim)
+        return (new, True) if new else await attempts.claim_again(self._db, store_id, claim)
+
+    async def _claim_all(self, store_id: StoreId, claims: Sequence[Claim]) -> Sequence[Attempt | None]:
+        return await attempts.claim_new(self._db, store_id, claims)
+
+    async def _reserve(self, store_id: StoreId, attempt: Attempt, wanted: Submission) -> Reserved | Answer:
         try:
             cart = await self._carts.read(store_id, wanted.cart_token)
             if not cart.lines:
                 await self._release(store_id, attempt.id)
                 return CART_EMPTY
-            await self.reserve(store_id, attempt.id, wanted, cart)
+            return await self.reserve(store_id, attempt.id, wanted, cart)
         except Refused as refusal:
             if refusal.answer.kind in (AnswerKind.CART_EMPTY, AnswerKind.CART_TAKEN):
                 await self._release(store_id, attempt.id)
@@ -104,9 +128,8 @@ class Checkouts:
         except (Invalid, Unavailable):
             await self._release(store_id, attempt.id)
             raise
-        return None
 
-    async def reserve(self, store_id: StoreId, attempt_id: int, wanted: Submission, cart: Cart) -> None:
+    async def reserve(self, store_id: StoreId, attempt_id: int, wanted: Submission, cart: Cart) -> Reserved:
         """The second phase. Raises Refused when stock or price are not what the buyer saw, or the cart is taken.
 
         A buyer who came back from the bank's page, to pay in another way, has not ordered yet: that payment is ended.
@@ -114,14 +137,20 @@ class Checkouts:
 
         wish = Wish(attempt_id, wanted, cart)
         try:
-            await self._reservations.do(store_id, wish)
+            return await self._reservations.do(store_id, wish)
         except CartTaken as taken:
             if taken.by is None or not await self._abandon(store_id, taken.by):
                 raise
-            await self._reservations.do(store_id, wish)
+            return await self._reservations.do(store_id, wish)
 
-    async def _reserve_all(self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[int | Exception]:
-        return await reserve(tx, store_id, wishes, self._settings.reservation_seconds)
+    async def _reserve_all(self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[Reserved | Exception]:
+        told = await reserve(tx, store_id, wishes, self._settings.reservation_seconds)
+        attempt_ids = [wish.attempt_id for wish, held in zip(wishes, told, strict=True) if isinstance(held, Held)]
+        dues = await read_dues_in(tx, store_id, attempt_ids, self._settings.storefront_url) if attempt_ids else {}
+        return [
+            Reserved(dues[wish.attempt_id], wish.cart, held.ordered) if isinstance(held, Held) else held
+            for wish, held in zip(wishes, told, strict=True)
+        ]
 
     async def _sell_all(self, tx: Tx, store_id: StoreId, paid: Sequence[Paid]) -> Sequence[Answer | Exception]:
         return await settling.settle_paid(tx, store_id, paid, await self._rules_in(tx, store_id))
@@ -133,18 +162,36 @@ class Checkouts:
         answer = await self.settle(store_id, attempt.id, await self._payments.cancel(attempt.intent_id))
         return answer.kind in (AnswerKind.EXPIRED, AnswerKind.DECLINED)
 
-    async def authorise(self, store_id: StoreId, attempt_id: int, elsewhere: Elsewhere = nullcontext) -> Answer:
+    async def authorise(
+        self,
+        store_id: StoreId,
+        attempt_id: int,
+        elsewhere: Elsewhere = nullcontext,
+        reserved: Reserved | None = None,
+    ) -> Answer:
         """The third and fourth phase, from an attempt that has its stock. May be called again after any crash."""
-        bill = await self._bill(store_id, attempt_id)
+        bill = self._bill_of(store_id, attempt_id, reserved.due) if reserved else await self._bill(store_id, attempt_id)
         if bill.charge is None:
             return await self._place_free(store_id, attempt_id)
         if not bill.is_open:
             return await self.settle(store_id, attempt_id, Unknown("the time for this payment is over"))
-        with elsewhere():
-            outcome = await self._payments.charge(bill.charge)
-        return await self.settle(store_id, attempt_id, outcome)
+        with self._at_work(store_id, attempt_id) if reserved else nullcontext():
+            with elsewhere():
+                outcome = await self._payments.charge(bill.charge)
+            return await self.settle(store_id, attempt_id, outcome, reserved)
 
-    async def settle(self, store_id: StoreId, attempt_id: int, outcome: Outcome) -> Answer:
+    @contextmanager
+    def _at_work(self, store_id: StoreId, attempt_id: int) -> Iterator[None]:
+        """On an attempt of which nobody has been told anything yet."""
+        self._working_on.add((store_id, attempt_id))
+        try:
+            yield
+        finally:
+            self._working_on.discard((store_id, attempt_id))
+
+    async def settle(
+        self, store_id: StoreId, attempt_id: int, outcome: Outcome, reserved: Reserved | None = None
+    ) -> Answer:
         if isinstance(outcome, Succeeded):
             answer = await self._settle_paid(store_id, Paid(attempt_id, outcome))
         else:
@@ -154,7 +201,7 @@ class Checkouts:
         if answer is None:
             return processing(attempt_id)
         if answer.kind == AnswerKind.PLACED:
-            await self.empty_cart(store_id, attempt_id)
+            await self.empty_cart(store_id, attempt_id, reserved)
         return answer
 
     async def _settle_paid(self, store_id: StoreId, paid: Paid) -> Answer | None:
@@ -188,7 +235,9 @@ class Checkouts:
         ours = _ours(told.metadata)
         if ours is None:
             return False
-        return await attempts.needs_nobody(self._db, *ours, told.intent_id) or await self.hear(told.intent_id)
+        if ours in self._working_on or await attempts.needs_nobody(self._db, *ours, told.intent_id):
+            return True
+        return await self.hear(told.intent_id)
 
     async def hear(self, intent_id: str) -> bool:
         """The intent's state now counts, not what a message said of it. False: not ours.
@@ -207,16 +256,22 @@ class Checkouts:
                 return True
         return False
 
-    async def empty_cart(self, store_id: StoreId, attempt_id: int) -> None:
+    async def empty_cart(self, store_id: StoreId, attempt_id: int, reserved: Reserved | None = None) -> None:
         """Takes what was ordered out of the cart. The new order's job does it again, for a process that died here."""
+        try:
+            if reserved:
+                await self._carts.take_ordered_from(store_id, reserved.cart, reserved.ordered)
+            else:
+                await self._take_ordered(store_id, attempt_id)
+        except (Unavailable, Conflict) as error:
+            log.warning("cart not emptied yet", store_id=store_id, attempt_id=attempt_id, error=str(error))
+
+    async def _take_ordered(self, store_id: StoreId, attempt_id: int) -> None:
         row = await self._db.read_row(store_id, _ORDERED, {"store": store_id, "attempt": attempt_id})
         if row is None:
             raise NotFound("attempt")
         ordered = {line_key(line["variant_id"], line["properties"]): line["quantity"] for line in row["lines"] or []}
-        try:
-            await self._carts.take_ordered(store_id, row["cart_token"], row["cart_generation"], ordered)
-        except (Unavailable, Conflict) as error:
-            log.warning("cart not emptied yet", store_id=store_id, attempt_id=attempt_id, error=str(error))
+        await self._carts.take_ordered(store_id, row["cart_token"], row["cart_generation"], ordered)
 
     async def typed(self, store_id: StoreId, attempt_id: int) -> dict[str, Any]:
         """What the buyer had entered, to show it again."""
@@ -248,6 +303,9 @@ class Checkouts:
     async def _bill(self, store_id: StoreId, attempt_id: int) -> _Bill:
         """From our rows alone, so that every process that asks for this attempt asks for the same."""
         due = await read_due(self._db, store_id, attempt_id, self._settings.storefront_url)
+        return self._bill_of(store_id, attempt_id, due)
+
+    def _bill_of(self, store_id: StoreId, attempt_id: int, due: Due) -> _Bill:
         is_open = due.state == "pending"
         if due.total_minor == 0:
             return _Bill(None, is_open)

@@ -18,8 +18,11 @@ from origin.errors import Unavailable
 Wish = TypeVar("Wish")
 Verdict = TypeVar("Verdict")
 Result = TypeVar("Result")
+Commit = Callable[[StoreId, Sequence[Wish]], Awaitable[Sequence[Verdict | Exception]]]
+"""Does what all wish for in one transaction, and says of each in their order what came of it; that is committed then.
+What it raises has undone all of them."""
 Work = Callable[[Tx, StoreId, Sequence[Wish]], Awaitable[Sequence[Verdict | Exception]]]
-"""Does what all wish for, and says of each in their order what came of it. What it raises undoes all of them."""
+"""The same within a transaction that somebody else opens and commits."""
 
 MOST_AT_ONCE = 64
 """A batch holds its rows locked until it is committed: larger ones save little, and others wait for them."""
@@ -41,12 +44,8 @@ class _Place(Generic[Wish, Verdict]):
 
 
 class GroupCommit(Generic[Wish, Verdict]):
-    def __init__(
-        self, db: Database, work: Work[Wish, Verdict], *, step: Step, most_at_once: int = MOST_AT_ONCE
-    ) -> None:
-        self._db = db
-        self._work = work
-        self._step = step
+    def __init__(self, commit: Commit[Wish, Verdict], *, most_at_once: int = MOST_AT_ONCE) -> None:
+        self._commit = commit
         self._most_at_once = most_at_once
         self._lines: dict[StoreId, deque[_Place[Wish, Verdict]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,10 +79,7 @@ class GroupCommit(Generic[Wish, Verdict]):
         if not batch:
             return
         try:
-            wishes = [place.wish for place in batch]
-            verdicts = await in_transaction(
-                self._db, store_id, lambda tx: self._work(tx, store_id, wishes), step=self._step
-            )
+            verdicts = await self._commit(store_id, [place.wish for place in batch])
         except BaseException as error:
             if len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, Unavailable):
                 for place in batch:
@@ -96,6 +92,13 @@ class GroupCommit(Generic[Wish, Verdict]):
         else:
             for place, verdict in zip(batch, verdicts, strict=True):
                 place.tell(verdict)
+
+
+def in_one_transaction(db: Database, work: Work[Wish, Verdict], *, step: Step) -> Commit[Wish, Verdict]:
+    async def commit(store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[Verdict | Exception]:
+        return await in_transaction(db, store_id, lambda tx: work(tx, store_id, wishes), step=step)
+
+    return commit
 
 
 async def in_transaction(

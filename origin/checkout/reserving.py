@@ -46,14 +46,22 @@ class Wish:
     cart: Cart
 
 
-async def reserve(tx: Tx, store_id: StoreId, wishes: Sequence[Wish], held_seconds: float) -> list[int | OriginError]:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Stock for one order, and what that has of its cart, by line."""
+
+    order_id: int
+    ordered: Mapping[str, int]
+
+
+async def reserve(tx: Tx, store_id: StoreId, wishes: Sequence[Wish], held_seconds: float) -> list[Held | OriginError]:
     """Of each wish its order, or why it got nothing: Refused, or Invalid when an address or a way to pay is missing.
 
     First come, first served. The levels are locked last: they are what everybody wants.
     """
     prices = await read_prices_in(tx, store_id, {variant for wish in wishes for variant in wish.cart.variant_ids})
     open_ones = await _open(tx, store_id, wishes)
-    told: dict[Wish, int | OriginError] = {}
+    told: dict[Wish, Held | OriginError] = {}
     asked: dict[Wish, NewOrder] = {}
     for wish in wishes:
         try:
@@ -76,7 +84,7 @@ async def _open(tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> set[int]:
 
 async def _take(
     tx: Tx, store_id: StoreId, asked: Mapping[Wish, NewOrder], held_seconds: float
-) -> dict[Wish, int | OriginError]:
+) -> dict[Wish, Held | OriginError]:
     ids = await insert_pending(tx, store_id, list(asked.values()))
     orders = {order_id: wish for wish, order_id in zip(asked, ids, strict=True) if order_id is not None}
     wanted = {order_id: _tracked(asked[wish].cart) for order_id, wish in orders.items()}
@@ -88,7 +96,9 @@ async def _take(
         await insert_lines(tx, store_id, {order_id: asked[wish].cart for order_id, wish in kept.items()})
         reserved = {wish.attempt_id: (order_id, wish.cart.generation) for order_id, wish in kept.items()}
         await attempts.reserved(tx, store_id, reserved)
-    told: dict[Wish, int | OriginError] = {wish: order_id for order_id, wish in kept.items()}
+    told: dict[Wish, Held | OriginError] = {
+        wish: Held(order_id, _ordered(asked[wish].cart)) for order_id, wish in kept.items()
+    }
     told |= {
         orders[order_id]: Refused(_stock_gone(asked[orders[order_id]].cart, short[order_id])) for order_id in short
     }
@@ -140,6 +150,10 @@ def _price_changed(priced: PricedCart, total: int) -> Answer:
         "The total has changed since you saw it. Please check it and confirm again.",
         {"total_price": to_decimal_text(total, priced.currency), "total_minor": total},
     )
+
+
+def _ordered(priced: PricedCart) -> dict[str, int]:
+    return {line.line.key: line.line.quantity for line in priced.lines}
 
 
 def _tracked(priced: PricedCart) -> dict[int, int]:

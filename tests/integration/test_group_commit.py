@@ -7,7 +7,7 @@ import pytest
 
 from origin.checkout import stock
 from origin.checkout.answers import AnswerKind
-from origin.checkout.group_commit import GroupCommit
+from origin.checkout.group_commit import GroupCommit, in_one_transaction
 from origin.checkout.stock import Shortage
 from origin.errors import Conflict
 from tests.fixtures.buying import ORDERS, buy, fill, submission
@@ -22,7 +22,7 @@ class Ledger:
     def __init__(self, db, **options):
         self.batches = []
         self.may_go_on = asyncio.Event()
-        self.commit = GroupCommit(db, self._work, step=STEP, **options)
+        self.commit = GroupCommit(in_one_transaction(db, self._work, step=STEP), **options)
 
     async def _work(self, tx, store_id, wishes):
         self.batches.append((store_id, list(wishes)))
