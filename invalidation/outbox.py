@@ -36,6 +36,6 @@ async def add_events(tx: Tx, store_id: StoreId, events: Sequence[tuple[Topic, Ma
     """The same of several, in their order."""
     await tx.execute(
         """INSERT INTO outbox (store_id, topic, payload)
-           SELECT %s, topic, payload FROM unnest(%s::text[], %s::jsonb[]) AS event (topic, payload)""",
-        [store_id, [str(topic) for topic, _ in events], [Jsonb(dict(payload)) for _, payload in events]],
+           SELECT %s, topic, payload FROM jsonb_to_recordset(%s) AS event (topic text, payload jsonb)""",
+        [store_id, Jsonb([{"topic": str(topic), "payload": dict(payload)} for topic, payload in events])],
     )

@@ -33,8 +33,8 @@ from origin.sole_worker import SoleWorker
 ROUNDS_MISSED = 3
 """Then another origin reconciles."""
 THEMES = Path(__file__).parent.parent / "themes"
-STOREFRONT = (checkout.router, orders.router, webhook.router)
-ROUTERS = (*STOREFRONT, health.router, platform.router, *admin.routers)  # looked through in this order
+STOREFRONT = (*checkout.ROUTES, *webhook.ROUTES, *cart.ROUTES, *orders.ROUTES)  # looked through in this order
+ROUTERS = (health.router, platform.router, *admin.routers)
 
 
 class OriginApp(FastAPI):
@@ -97,7 +97,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
         bucket_size=settings.admin_bucket_size,
         leak_per_second=settings.admin_bucket_leak_per_second,
     )
-    app.router.routes.extend(cart.ROUTES)  # first, since they are asked for the most
+    app.router.routes.extend(STOREFRONT)  # first, since they are asked for the most
     for router in ROUTERS:
         app.include_router(router)
     return app

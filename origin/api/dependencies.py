@@ -91,6 +91,3 @@ async def storefront_store(request: Request, origin: Origin) -> StoreId:
     if not (raw.isascii() and raw.isdigit()):
         raise HiddenRoute
     return StoreId(int(raw))
-
-
-StorefrontStore = Annotated[StoreId, Depends(storefront_store)]

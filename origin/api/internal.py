@@ -138,7 +138,7 @@ async def file(asked: Asked) -> Answer:
 
 async def cart(asked: Asked) -> Answer:
     """One shopper's; an unknown token is an empty cart."""
-    origin, store_id, desk = asked.origin, asked.store_id, await cart_desk(asked.origin)
+    origin, store_id, desk = asked.origin, asked.store_id, cart_desk(asked.origin)
     priced = await desk.show(store_id, asked.query.get("token", ""))
     async with origin.db.tenant(store_id) as tx:
         shop = await shop_part(tx, store_id, origin.settings)

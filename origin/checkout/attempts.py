@@ -50,8 +50,7 @@ _CLAIM = b"""
     WITH claimed AS (
         INSERT INTO checkout_attempt (store_id, idempotency_key, fingerprint, cart_token, payment_method, locked_until)
         SELECT %(store)s, key, decode(fingerprint, 'hex'), cart, payment, now() + make_interval(secs => %(seconds)s)
-        FROM unnest(%(keys)s::text[], %(fingerprints)s::text[], %(carts)s::text[], %(payments)s::text[])
-            AS new (key, fingerprint, cart, payment) ORDER BY key
+        FROM jsonb_to_recordset(%(claims)s) AS new (key text, fingerprint text, cart text, payment text) ORDER BY key
         ON CONFLICT (store_id, idempotency_key) DO NOTHING RETURNING store_id, id, idempotency_key, created_at
     ), woken AS (
         INSERT INTO deadline (store_id, kind, subject_id, due_at)
@@ -70,15 +69,16 @@ class Claim:
 async def claim_new(db: Database, store_id: StoreId, claims: Sequence[Claim]) -> list[Attempt | None]:
     """The attempt of each claim that is its key's first, for the caller to work on now."""
     firsts = {claim.key: claim for claim in reversed(claims)}
-    wanted = [claim.wanted for claim in firsts.values()]
-    values = {
-        "store": store_id,
-        "keys": list(firsts),
-        "fingerprints": [one.fingerprint().hex() for one in wanted],
-        "carts": [one.cart_token for one in wanted],
-        "payments": [one.payment_method for one in wanted],
-        "seconds": LEASE_SECONDS,
-    }
+    rows = [
+        {
+            "key": key,
+            "fingerprint": claim.wanted.fingerprint().hex(),
+            "cart": claim.wanted.cart_token,
+            "payment": claim.wanted.payment_method,
+        }
+        for key, claim in firsts.items()
+    ]
+    values = {"store": store_id, "claims": Jsonb(rows), "seconds": LEASE_SECONDS}
     row = await db.write_row(store_id, _CLAIM, values, step="checkout.claim")
     assert row is not None
     ids = dict(zip(row["keys"] or (), row["ids"] or (), strict=True))
@@ -244,28 +244,25 @@ async def finish(tx: Tx, store_id: StoreId, attempt_id: int, answer: Answer, int
 
 async def finish_all(tx: Tx, store_id: StoreId, answers: Sequence[tuple[int, Answer, str | None]]) -> None:
     """The same of several: attempt, answer, intent."""
-    attempt_ids = [attempt_id for attempt_id, _, _ in answers]
+    rows = [
+        {"attempt_id": attempt_id, "intent_id": intent_id, "status": answer.status, "body": answer.encode()}
+        for attempt_id, answer, intent_id in answers
+    ]
     await tx.execute(
-        """UPDATE checkout_attempt AS attempt
-           SET recovery_point = 'finished', intent_id = coalesce(finished.intent_id, attempt.intent_id),
-               response_status = finished.status, response_body = finished.body, locked_until = NULL, updated_at = now()
-           FROM unnest(%s::bigint[], %s::text[], %s::integer[], %s::jsonb[])
-               AS finished (attempt_id, intent_id, status, body)
-           WHERE attempt.store_id = %s AND attempt.id = finished.attempt_id""",
-        [
-            attempt_ids,
-            [intent_id for _, _, intent_id in answers],
-            [answer.status for _, answer, _ in answers],
-            [Jsonb(answer.encode()) for _, answer, _ in answers],
-            store_id,
-        ],
-    )
-    await tx.execute(
-        """INSERT INTO deadline (store_id, kind, subject_id, due_at)
-           SELECT %s, 'checkout', attempt_id, now() + make_interval(secs => %s)
-           FROM unnest(%s::bigint[]) AS attempt_id ORDER BY attempt_id
+        """WITH told AS (
+               SELECT * FROM jsonb_to_recordset(%(rows)s)
+                   AS told (attempt_id bigint, intent_id text, status integer, body jsonb)
+           ), finished AS (
+               UPDATE checkout_attempt AS attempt
+               SET recovery_point = 'finished', intent_id = coalesce(told.intent_id, attempt.intent_id),
+                   response_status = told.status, response_body = told.body, locked_until = NULL, updated_at = now()
+               FROM told WHERE attempt.store_id = %(store)s AND attempt.id = told.attempt_id
+           )
+           INSERT INTO deadline (store_id, kind, subject_id, due_at)
+           SELECT %(store)s, 'checkout', attempt_id, now() + make_interval(secs => %(seconds)s)
+           FROM told ORDER BY attempt_id
            ON CONFLICT (store_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at""",
-        [store_id, KEPT_SECONDS, attempt_ids],
+        {"store": store_id, "rows": Jsonb(rows), "seconds": KEPT_SECONDS},
     )
 
 

@@ -222,24 +222,27 @@ async def record_refund(tx: Tx, store_id: StoreId, order: CheckoutOrder, attempt
 
 async def upsert_customers(tx: Tx, store_id: StoreId, orders: Sequence[CheckoutOrder]) -> dict[int, int]:
     """The buyer of each order, by e-mail address; a newer address replaces the older one."""
-    buyers = {order.email.lower(): dict(order.shipping_address or {}) for order in orders}
+    buyers = {order.email.lower(): order.shipping_address or {} for order in orders}
+    rows = [
+        {
+            "email": email,
+            "first_name": address.get("first_name") or "",
+            "last_name": address.get("last_name") or "",
+            "address": dict(address) or None,
+        }
+        for email, address in buyers.items()
+    ]
     cursor = await tx.execute(
         """INSERT INTO customer AS known (store_id, email, first_name, last_name, default_address)
            SELECT %s, email, first_name, last_name, address
-           FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[]) AS buyer (email, first_name, last_name, address)
+           FROM jsonb_to_recordset(%s) AS buyer (email text, first_name text, last_name text, address jsonb)
            ORDER BY email
            ON CONFLICT (store_id, email) DO UPDATE
            SET first_name = coalesce(nullif(excluded.first_name, ''), known.first_name),
                last_name = coalesce(nullif(excluded.last_name, ''), known.last_name),
                default_address = coalesce(excluded.default_address, known.default_address), updated_at = now()
            RETURNING id, email""",
-        [
-            store_id,
-            list(buyers),
-            [address.get("first_name") or "" for address in buyers.values()],
-            [address.get("last_name") or "" for address in buyers.values()],
-            [Jsonb(address) if address else None for address in buyers.values()],
-        ],
+        [store_id, Jsonb(rows)],
     )
     found = {row["email"]: int(row["id"]) for row in await cursor.fetchall()}
     return {order.id: found[order.email.lower()] for order in orders}
@@ -261,28 +264,37 @@ async def count_sales(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> No
     )
 
 
+# The last one of so many.
+_TAKE_NUMBERS = """
+    INSERT INTO counter (store_id, name, value) VALUES (%(store_id)s, 'order_number', %(first)s + %(count)s - 1)
+    ON CONFLICT (store_id, name) DO UPDATE SET value = counter.value + %(count)s RETURNING value
+"""
+
+
 async def place(tx: Tx, store_id: StoreId, customers: Mapping[int, int]) -> None:
     """Gives the orders (order -> customer) their numbers. The counter is the shop's hottest row: commit soon after."""
-    order_ids = list(customers)
-    events = [(topic, {"order_id": order_id}) for order_id in order_ids for topic in _PLACED]
+    events = [(topic, {"order_id": order_id}) for order_id in customers for topic in _PLACED]
     await outbox.add_events(tx, store_id, events)
-    numbers = await take_numbers(tx, store_id, len(order_ids))
     await tx.execute(
-        """UPDATE sales_order SET state = 'placed', number = placed.number, customer_id = placed.customer_id,
-               financial_status = 'paid', processed_at = now(), updated_at = now()
-           FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS placed (order_id, number, customer_id)
-           WHERE sales_order.store_id = %s AND sales_order.id = placed.order_id""",
-        [order_ids, numbers, [*customers.values()], store_id],
+        f"""WITH numbers AS ({_TAKE_NUMBERS})
+           UPDATE sales_order SET state = 'placed', number = numbers.value - %(count)s + placed.position,
+               customer_id = placed.customer_id, financial_status = 'paid', processed_at = now(), updated_at = now()
+           FROM numbers, unnest(%(orders)s::bigint[], %(customers)s::bigint[])
+               WITH ORDINALITY AS placed (order_id, customer_id, position)
+           WHERE sales_order.store_id = %(store_id)s AND sales_order.id = placed.order_id""".encode(),
+        {
+            "store_id": store_id,
+            "first": FIRST_NUMBER,
+            "count": len(customers),
+            "orders": list(customers),
+            "customers": list(customers.values()),
+        },
     )
 
 
-async def take_numbers(tx: Tx, store_id: StoreId, count: int) -> list[int]:
-    """The next order numbers of the shop. Others wait for this transaction to end."""
-    cursor = await tx.execute(
-        """INSERT INTO counter (store_id, name, value) VALUES (%(store_id)s, 'order_number', %(first)s + %(count)s - 1)
-           ON CONFLICT (store_id, name) DO UPDATE SET value = counter.value + %(count)s RETURNING value""",
-        {"store_id": store_id, "first": FIRST_NUMBER, "count": count},
-    )
+async def take_number(tx: Tx, store_id: StoreId) -> int:
+    """The next order number of the shop. Others wait for this transaction to end."""
+    cursor = await tx.execute(_TAKE_NUMBERS.encode(), {"store_id": store_id, "first": FIRST_NUMBER, "count": 1})
     row = await cursor.fetchone()
     assert row is not None
-    return list(range(row["value"] - count + 1, row["value"] + 1))
+    return int(row["value"])

@@ -97,7 +97,7 @@ async def _place(
 ) -> None:
     quiet = {"order_id": order_id, "is_quiet": not (wanted.tells_buyer and wanted.email)}
     await outbox.add_event(tx, store_id, Topic.ORDER_CREATED, quiet)
-    [number] = await placing.take_numbers(tx, store_id, 1)
+    number = await placing.take_number(tx, store_id)
     await tx.execute(
         """UPDATE sales_order SET state = 'placed', number = %s, customer_id = %s, processed_at = now(),
                updated_at = now()

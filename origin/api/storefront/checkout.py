@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from contracts.snapshot import Part
 from contracts.tenant import StoreId
-from origin.api.dependencies import Db, Origin, StorefrontStore
 from origin.api.errors import problem
 from origin.api.storefront.cart import CART_COOKIE, COUNT_COOKIE
-from origin.api.storefront.desk import CartDesk, CheckoutDesk
+from origin.api.storefront.desk import cart_desk, shop_routes
 from origin.api.storefront.forms import BadBody, is_json, read_fields
 from origin.api.storefront.pages import PRIVATE, problem_page, shop_page
 from origin.api.storefront.waiting import (
@@ -34,8 +34,6 @@ from origin.collaborators import Collaborators
 from origin.errors import Invalid, NotFound, Unavailable
 from origin.snapshots.shop import shop_part
 from origin.templating import static_file
-
-router = APIRouter(include_in_schema=False)
 
 MAX_KEY = 255
 KEY_HEADER = "Idempotency-Key"
@@ -59,9 +57,6 @@ class _Typed:
     key: str = ""
 
 
-@router.get("/checkout/checkout.css")
-@router.get("/checkout/card.js")
-@router.get("/checkout/queue.js")
 async def static(request: Request) -> Response:
     name = request.url.path.rpartition("/")[2]
     media_type = "text/css" if name.endswith(".css") else "text/javascript"
@@ -69,15 +64,11 @@ async def static(request: Request) -> Response:
     return Response(static_file(name)[0], media_type=media_type, headers=headers)
 
 
-@router.get("/checkout")
-async def show(request: Request, store_id: StorefrontStore, desk: CartDesk, db: Db, origin: Origin) -> Response:
-    return await _page(request, store_id, desk, db, origin, _Typed())
+async def show(request: Request, store_id: StoreId, origin: Collaborators) -> Response:
+    return await _page(request, store_id, origin, _Typed())
 
 
-@router.post("/checkout")
-async def submit(
-    request: Request, store_id: StorefrontStore, desk: CartDesk, checkouts: CheckoutDesk, db: Db, origin: Origin
-) -> Response:
+async def submit(request: Request, store_id: StoreId, origin: Collaborators) -> Response:
     try:
         fields = await read_fields(request)
     except BadBody as error:
@@ -85,14 +76,11 @@ async def submit(
             return problem(400, "Bad request", error.description)
         return problem_page(400, error.description, PRIVATE)
     if is_json(request):
-        return await _submit_json(request, store_id, checkouts, origin, fields)
-    return await _submit_form(request, store_id, desk, checkouts, db, origin, fields)
+        return await _submit_json(request, store_id, origin, fields)
+    return await _submit_form(request, store_id, origin, fields)
 
 
-@router.get("/checkout/queue")
-async def wait(
-    request: Request, store_id: StorefrontStore, desk: CartDesk, checkouts: CheckoutDesk, db: Db, origin: Origin
-) -> Response:
+async def wait(request: Request, store_id: StoreId, origin: Collaborators) -> Response:
     """The line's page: goes on with what the buyer had sent, as soon as it is their turn."""
     if "application/json" in request.headers.get("Accept", ""):
         return await look(request, store_id, origin)
@@ -102,20 +90,15 @@ async def wait(
         return problem_page(503, f"{error}. This page tries again by itself.", PRIVATE | {"Refresh": "3"})
     if fields is None:
         return RedirectResponse("/checkout", 303, headers=PRIVATE)
-    return await _submit_form(request, store_id, desk, checkouts, db, origin, fields)
+    return await _submit_form(request, store_id, origin, fields)
 
 
 async def _submit_form(
-    request: Request,
-    store_id: StoreId,
-    desk: CartDesk,
-    checkouts: CheckoutDesk,
-    db: Db,
-    origin: Collaborators,
-    fields: Mapping[str, Any],
+    request: Request, store_id: StoreId, origin: Collaborators, fields: Mapping[str, Any]
 ) -> Response:
     typed = _Typed(fields, key=str(fields.get("key") or "")[:MAX_KEY])
-    cart, room, is_in_line = request.cookies.get(CART_COOKIE, ""), origin.waiting_room, request.method == "GET"
+    checkouts, room, is_in_line = origin.checkouts, origin.waiting_room, request.method == "GET"
+    cart = request.cookies.get(CART_COOKIE, "")
     try:
         wanted = read_submission(fields, cart)
         submit = partial(checkouts.submit, store_id, typed.key or secrets.token_urlsafe(16), wanted)
@@ -133,32 +116,24 @@ async def _submit_form(
         typed.status, typed.errors = 422, error.fields
         about_cart = error.fields.get("cart")
         typed.alert = f"Your cart {about_cart[0]}." if about_cart else "Please correct the marked fields."
-        return await _page(request, store_id, desk, db, origin, typed)
+        return await _page(request, store_id, origin, typed)
     except Unavailable as error:
         # The same key again: whatever was begun is gone on with, not begun twice.
         typed.status, typed.alert = 503, f"That did not work just now: {error}. Please press the button again."
-        return await _page(request, store_id, desk, db, origin, typed)
+        return await _page(request, store_id, origin, typed)
     onward = _onward(answer, checkouts.link(store_id, answer.attempt_id) if answer.attempt_id else "")
     if onward:
         return _onward_response(onward, answer)
     typed.key, typed.status, typed.alert = "", answer.status, _alert(answer)
-    return await _page(request, store_id, desk, db, origin, typed)
+    return await _page(request, store_id, origin, typed)
 
 
-@router.get("/checkout/return")
-async def come_back(
-    request: Request,
-    store_id: StorefrontStore,
-    desk: CartDesk,
-    checkouts: CheckoutDesk,
-    db: Db,
-    origin: Origin,
-    attempt: str = "",
-) -> Response:
+async def come_back(request: Request, store_id: StoreId, origin: Collaborators) -> Response:
     """From the bank's page, or to see how a payment stands."""
+    checkouts = origin.checkouts
     wants_json = "application/json" in request.headers.get("Accept", "")
     try:
-        attempt_id = checkouts.read_link(store_id, attempt)
+        attempt_id = checkouts.read_link(store_id, request.query_params.get("attempt", ""))
         answer = await checkouts.look(store_id, attempt_id)
     except NotFound:
         if wants_json:
@@ -177,19 +152,20 @@ async def come_back(
     if answer.kind == AnswerKind.PLACED:
         return _onward_response(_onward(answer, link), answer)
     if answer.kind in (AnswerKind.PROCESSING, AnswerKind.REQUIRES_ACTION):
-        async with db.tenant(store_id) as tx:
+        async with origin.db.tenant(store_id) as tx:
             shop = await shop_part(tx, store_id, origin.settings)
         page = shop_page("waiting.html", shop.part, {"redirect_url": answer.more.get("redirect_url")})
         page.headers["Refresh"] = "2"
         return page
     fields = await checkouts.typed(store_id, attempt_id)
     typed = _Typed(fields, alert=_alert(answer), status=answer.status)
-    return await _page(request, store_id, desk, db, origin, typed)
+    return await _page(request, store_id, origin, typed)
 
 
 async def _submit_json(
-    request: Request, store_id: StoreId, checkouts: CheckoutDesk, origin: Collaborators, fields: Mapping[str, Any]
+    request: Request, store_id: StoreId, origin: Collaborators, fields: Mapping[str, Any]
 ) -> Response:
+    checkouts = origin.checkouts
     key = request.headers.get(KEY_HEADER, "").strip()
     if not 1 <= len(key) <= MAX_KEY:
         text = (
@@ -271,12 +247,10 @@ def _alert(answer: Answer) -> str:
             return answer.detail
 
 
-async def _page(
-    request: Request, store_id: StoreId, desk: CartDesk, db: Db, origin: Collaborators, typed: _Typed
-) -> Response:
+async def _page(request: Request, store_id: StoreId, origin: Collaborators, typed: _Typed) -> Response:
     """With what was typed, or the cart's page when there is nothing to pay for."""
     try:
-        return await _filled_page(request, store_id, desk, db, origin, typed)
+        return await _filled_page(request, store_id, origin, typed)
     except NotFound:
         return problem_page(404, "There is no such shop.", PRIVATE)
     except Unavailable as error:
@@ -284,13 +258,12 @@ async def _page(
         return problem_page(503, text, PRIVATE | {"Retry-After": "1"})
 
 
-async def _filled_page(
-    request: Request, store_id: StoreId, desk: CartDesk, db: Db, origin: Collaborators, typed: _Typed
-) -> Response:
+async def _filled_page(request: Request, store_id: StoreId, origin: Collaborators, typed: _Typed) -> Response:
+    desk = cart_desk(origin)
     priced = await desk.show(store_id, request.cookies.get(CART_COOKIE))
     if not priced.lines and not typed.alert:
         return RedirectResponse("/cart", 303, headers=PRIVATE)
-    async with db.tenant(store_id) as tx:
+    async with origin.db.tenant(store_id) as tx:
         shop = (await shop_part(tx, store_id, origin.settings)).part
     await desk.forget_notice(store_id, priced.cart)
     total, rate, settings = total_minor(priced), shipping_rate(priced), origin.settings
@@ -329,3 +302,15 @@ def _country_of(shop: Part) -> str:
     region = str(shop.data["locale"]).partition("-")[2]
     by_currency = {"EUR": "DE", "USD": "US", "GBP": "GB", "JPY": "JP", "CHF": "CH", "CAD": "CA", "AUD": "AU"}
     return region or by_currency.get(shop.data["currency"], "")
+
+
+ROUTES = (
+    *shop_routes("POST", submit, "/checkout"),
+    *shop_routes("GET", show, "/checkout"),
+    *shop_routes("GET", wait, "/checkout/queue"),
+    *shop_routes("GET", come_back, "/checkout/return"),
+    *(
+        Route(f"/checkout/{name}", static, methods=["GET"], include_in_schema=False)
+        for name in ("checkout.css", "card.js", "queue.js")
+    ),
+)

@@ -1,24 +1,23 @@
 """The page of a placed order, at an address that only its buyer knows."""
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from origin.api.dependencies import Db, Origin, StorefrontStore
+from contracts.tenant import StoreId
+from origin.api.storefront.desk import shop_routes
 from origin.api.storefront.pages import PRIVATE, problem_page, shop_page
+from origin.collaborators import Collaborators
 from origin.errors import NotFound
 from origin.orders.receipts import receipt_of_token
 from origin.snapshots.shop import shop_part
 
-router = APIRouter(include_in_schema=False)
 
-
-@router.get("/orders/{token}")
-async def order_status(request: Request, token: str, store_id: StorefrontStore, db: Db, origin: Origin) -> Response:
+async def order_status(request: Request, store_id: StoreId, origin: Collaborators) -> Response:
     wants_json = "application/json" in request.headers.get("Accept", "")
     try:
-        async with db.tenant(store_id) as tx:
+        async with origin.db.tenant(store_id) as tx:
             shop = await shop_part(tx, store_id, origin.settings)
-            receipt = await receipt_of_token(tx, store_id, token)
+            receipt = await receipt_of_token(tx, store_id, request.path_params["token"])
     except NotFound:
         if wants_json:
             raise
@@ -26,3 +25,6 @@ async def order_status(request: Request, token: str, store_id: StorefrontStore, 
     if wants_json:
         return JSONResponse({"order": receipt.data(shop.url)}, headers=PRIVATE)
     return shop_page("order.html", shop.part, {"order": receipt})
+
+
+ROUTES = shop_routes("GET", order_status, "/orders/{token}")

@@ -1,22 +1,21 @@
 """What the payment provider tells us. Its message only names an intent; what counts is the intent as it is now."""
 
 import structlog
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from origin.api.dependencies import Origin
-from origin.api.storefront.desk import CheckoutDesk
+from origin.collaborators import Collaborators
 from origin.payments import BadSignature
 
-router = APIRouter(include_in_schema=False)
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 512 * 1024
 
 
-@router.post("/stripe/webhook")
-async def webhook(request: Request, origin: Origin, checkouts: CheckoutDesk) -> Response:
+async def webhook(request: Request) -> Response:
     """200 also for what is not ours: the provider would send it again for days. 400 for a bad signature."""
+    origin: Collaborators = request.app.state.collaborators
     if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
         return JSONResponse({"error": "the body is too large"}, 413)
     try:
@@ -24,5 +23,8 @@ async def webhook(request: Request, origin: Origin, checkouts: CheckoutDesk) -> 
     except BadSignature as error:
         log.warning("webhook refused", reason=str(error))
         return JSONResponse({"error": str(error)}, 400)
-    is_ours = told is not None and await checkouts.hear_of(told)
+    is_ours = told is not None and await origin.checkouts.hear_of(told)
     return JSONResponse({"received": True, "handled": is_ours})
+
+
+ROUTES = (Route("/stripe/webhook", webhook, methods=["POST"], include_in_schema=False),)
