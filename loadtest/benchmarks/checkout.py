@@ -52,7 +52,7 @@ async def run(
     console: Console,
     *,
     orders: int = 1000,
-    buyers: int = 28,
+    buyers: int = 64,
     payment_ms: int = 300,
     obvious_seconds: float = 15.0,
 ) -> dict[str, Any]:
