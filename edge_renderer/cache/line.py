@@ -18,6 +18,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+_GRACE_LOOKS = 3
+_GRACE_SECONDS = 0.001
+"""When the event loop itself was late, an answer may be here that nobody has read: an overdue one is looked for again a
+few times, with the loop's other work between, before the line is given up."""
+
 
 class Line:
     """Raises RedisError, OSError or TimeoutError; the next question makes a new connection."""
@@ -33,6 +38,8 @@ class Line:
         self._asked: deque[tuple[asyncio.Future[Any], float]] = deque()
         """Who waits for an answer, the first to get one first, and until when."""
         self._clock: asyncio.TimerHandle | None = None
+        self._overdue: tuple[asyncio.Future[Any] | None, int] = None, 0
+        """The oldest, and how often it was found overdue."""
 
     async def ask(self, *command: str | bytes | int) -> Any:
         if self._connection is None:
@@ -111,16 +118,22 @@ class Line:
         if not self._asked:
             return
         loop = asyncio.get_running_loop()
-        left_seconds = self._asked[0][1] - loop.time()
-        if left_seconds > 0:
-            self._clock = loop.call_later(left_seconds, self._look)
-        else:
+        oldest, due_at = self._asked[0]
+        if due_at > loop.time():
+            self._clock = loop.call_at(due_at, self._look)
+            return
+        known, looks = self._overdue
+        self._overdue = (oldest, looks + 1 if known is oldest else 1)
+        if self._overdue[1] > _GRACE_LOOKS:
             self._give_up(TimeoutError("no answer in time"))
+        else:
+            self._clock = loop.call_later(_GRACE_SECONDS, self._look)
 
     def _give_up(self, error: Exception) -> None:
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
+        self._overdue = None, 0
         reading, self._reading, self._connection = self._reading, None, None
         if reading is not None and reading is not asyncio.current_task():
             reading.cancel()

@@ -1,6 +1,7 @@
 """The line to the cache server: everybody gets the answer to their own question, or hears that there will be none."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -68,6 +69,15 @@ async def test_a_silent_server_is_given_up_for_all_and_its_late_answers_reach_no
         await proxy.inject(Fault())
         assert await line.ask("ECHO", "anew") == b"anew"
         assert proxy.connections_made == 2
+
+
+async def test_an_answer_that_came_while_the_loop_was_busy_is_not_too_late(cache_url: str) -> None:
+    async with line_to(cache_url, 0.05) as line:
+        await line.ask("PING")
+        tasks = [asyncio.create_task(line.ask("ECHO", str(number))) for number in range(20)]
+        await asyncio.sleep(0)
+        time.sleep(0.2)  # noqa: ASYNC251 - a page that takes long to make
+        assert await asyncio.gather(*tasks) == [str(number).encode() for number in range(20)]
 
 
 async def test_a_line_that_is_cut_is_made_anew(cache_url: str) -> None:
