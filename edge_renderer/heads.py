@@ -1,9 +1,9 @@
 """What a request's head says, read once per block of header bytes and remembered.
 
 Shoppers' browsers send the same dozen headers again and again; a few values differ from request to request. The keys
-are the exact block less its cookies and, for who comes from yet another page, less referrer and condition as well. Same
-bytes, same meaning: only blocks that the real parser has accepted as one whole request are remembered, and a value that
-is left out holds no byte that the parser could refuse. A page never depends on a cookie or a referrer.
+are the exact block with an empty cookie and, for who comes from yet another page, empty referrer and condition as well.
+Same bytes, same meaning: only blocks that the real parser has accepted as one whole request are remembered, and a value
+that is left out holds no byte that the parser could refuse. A page never depends on a cookie or a referrer.
 """
 
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -22,13 +22,13 @@ T = TypeVar("T")
 MOST_REQUEST_BYTES = 4096
 """Longer ones are not looked at here: the memo holds some thousands of them."""
 
+COOKIE = b"\r\nCookie: "
 # The second spelling is that of proxies which were asked over HTTP/2.
-_COOKIE, _COOKIE_2 = b"\r\nCookie: ", b"\r\ncookie: "
+_COOKIES = (COOKIE, b"\r\ncookie: ")
 _REFERERS = (b"\r\nReferer: ", b"\r\nreferer: ")
 _CONDITIONS = (b"\r\nIf-None-Match: ", b"\r\nif-none-match: ")
-# What stands in the key where a line was, ends of lines included: no accepted block has a zero byte.
-_NO_COOKIE, _NO_REFERER, _NO_CONDITION = b"\r\n\0cookie\r\n", b"\r\n\0referer\r\n", b"\r\n\0condition\r\n"
-_PRINTABLE = bytes(range(0x20, 0x7F))
+NO_COOKIE = COOKIE + b"\r\n"
+UNPRINTABLE_TO_ZERO = bytes(byte if 0x20 <= byte < 0x7F else 0 for byte in range(256))
 # These ask for more than a page: a body, another protocol, or words in between.
 _NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"))
 
@@ -45,19 +45,20 @@ class Meaning:
         self.ways: dict[bytes, Way] = {}
 
 
-_SOMETHING_ELSE = Meaning()
-"""Nothing is known to answer it."""
-
-
 Asked = tuple[Meaning, bytes]
 """What a request's headers mean, and the value of its If-None-Match (empty: there is none)."""
+
+_NOT_PAGES = Meaning()
+_SOMETHING_ELSE: Asked = (_NOT_PAGES, b"")
+"""Nothing is known to answer it."""
 
 
 class Heads:
     """Each memo is bounded to two generations of `most` blocks."""
 
     def __init__(self, most: int) -> None:
-        self._whole: Generations[Asked] = Generations(most)
+        self.whole: Generations[Asked] = Generations(most)
+        """By the block with an empty cookie: the hit path looks here before it asks to `read`."""
         self._less: Generations[Meaning] = Generations(most)
         self._meanings: WeakValueDictionary[tuple[str, frozenset[str]], Meaning] = WeakValueDictionary()
 
@@ -71,42 +72,31 @@ class Heads:
             known = self._meanings[host, encodings] = Meaning()
         return known
 
-    def read(self, block: bytes, request: bytes) -> Asked | None:
-        """None if it cannot be told here.
-
-        `block` is what follows the first line in `request`, which should be one head to its empty line, and if it is
-        not, means nothing.
-        """
-        before, found, after = block.partition(_COOKIE)
-        if not found:
-            before, found, after = block.partition(_COOKIE_2)
-        if found:
-            value, _, after = after.partition(b"\r\n")
-            if value.translate(None, _PRINTABLE):
-                return None
-            block = _NO_COOKIE.join((before, after))
-        return self._whole.young.get(block) or self._read_less(block, request)
-
-    def _read_less(self, block: bytes, request: bytes) -> Asked | None:
-        known = self._whole.older(block)
+    def read(self, block: bytes, request: bytes) -> Asked:
+        """`block` is what follows the first line in `request`, which should be one head to its empty line, and if it is
+        not, means nothing."""
+        whole, _ = _emptied(block, _COOKIES)
+        if whole is None:
+            return _SOMETHING_ELSE
+        known = self.whole.young.get(whole) or self.whole.older(whole)
         if known is not None:
             return known
-        less, _ = _cut(block, _REFERERS, _NO_REFERER)
-        less, condition = _cut(less, _CONDITIONS, _NO_CONDITION) if less is not None else (None, b"")
+        less, _ = _emptied(whole, _REFERERS)
+        less, condition = _emptied(less, _CONDITIONS) if less is not None else (None, b"")
         if less is None:
-            return None
+            return _SOMETHING_ELSE
         meaning = self._less.young.get(less) or self._less.older(less) or self._learn(less, request, condition)
-        known = meaning, condition
-        if meaning is not _SOMETHING_ELSE:
-            self._whole.add(block, known)
-        return known
+        if meaning is _NOT_PAGES:
+            return _SOMETHING_ELSE
+        self.whole.add(whole, (meaning, condition))
+        return meaning, condition
 
     def _learn(self, less: bytes, request: bytes, condition: bytes) -> Meaning:
         head = _Head()
         if not head.accepts(request):
-            return _SOMETHING_ELSE
+            return _NOT_PAGES
         host = head.host(condition)
-        meaning = _SOMETHING_ELSE if host is None else self.meaning(host, head.encodings())
+        meaning = _NOT_PAGES if host is None else self.meaning(host, head.encodings())
         self._less.add(less, meaning)
         return meaning
 
@@ -137,13 +127,14 @@ class Generations(Generic[T]):
         return value
 
 
-def _cut(block: bytes, names: tuple[bytes, bytes], mark: bytes) -> tuple[bytes | None, bytes]:
-    """The block with a mark for the line, and the line's value; without a block if nobody may leave that value out."""
+def _emptied(block: bytes, names: tuple[bytes, bytes]) -> tuple[bytes | None, bytes]:
+    """The block with that line's value left out, and the value; without a block if nobody may leave that value out."""
     for name in names:
-        before, found, after = block.partition(name)
+        before, found, after = block.rpartition(name)
         if found:
             value, _, after = after.partition(b"\r\n")
-            return (None if value.translate(None, _PRINTABLE) else mark.join((before, after))), value
+            is_printable = 0 not in value.translate(UNPRINTABLE_TO_ZERO)
+            return (b"%b%b\r\n%b" % (before, name, after) if is_printable else None), value
     return block, b""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from edge_renderer import __main__ as program
 from edge_renderer.answer import HeaderLine
 from edge_renderer.heads import Generations
-from edge_renderer.hit_path import HitPath, Way
+from edge_renderer.hit_path import HitPath, Pieces, Way
 from edge_renderer.hit_protocol import HitProtocol
 from edge_renderer.listening import server_of
 
@@ -48,7 +48,7 @@ def with_a_date_each() -> None:
     """The Date formatted for every answer instead of once a second."""
     answer = HitPath.answer
 
-    def answer_dated(self: HitPath, request: bytes, _date: Any) -> tuple[bytes, bytes] | None:
+    def answer_dated(self: HitPath, request: bytes, _date: Any) -> Pieces | None:
         return answer(self, request, [(b"date", formatdate(usegmt=True).encode())])
 
     swap(HitPath, "answer", answer_dated)

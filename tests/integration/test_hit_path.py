@@ -270,6 +270,8 @@ async def test_a_head_says_the_length_and_sends_nothing(twins: Twins) -> None:
         b"Cookie: a\r\n folded\r\n",
         b"Cookie: a\r\n\tfolded\r\n",
         b"Cookie: a\x00b\r\n",
+        b"\x00cookie\r\n",
+        b"Cookie: \xff\r\n",
         b"Cookie: a\nX: b\r\n",
         b"Cookie: a\r\nContent-Length: 3\r\n",
         b"Cookie: a\r\nTransfer-Encoding: chunked\r\n",
