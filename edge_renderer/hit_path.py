@@ -18,6 +18,8 @@ from invalidation.lease import Clock, Lease
 MOST_WAYS = 16
 """Kept for one page: query strings that mean nothing (utm_source=...) can be invented for ever."""
 MOST_LINE_BYTES = 500
+MOST_JOINED_BYTES = 64 * 1024
+"""Pages up to here are kept with their head before them: to send one piece costs half a microsecond less than two."""
 _VERSION = b" HTTP/1.1\r\n"
 _WAY_BYTES = 2500
 """What a way weighs besides the text of its line and heads, measured roughly."""
@@ -51,6 +53,7 @@ class Way:
         "etag",
         "expires_at",
         "found",
+        "is_joined",
         "page",
         "parts",
         "record",
@@ -64,6 +67,7 @@ class Way:
         self.etag = (found.header(b"etag") or b"").decode("ascii")
         self.body = b"" if is_head else found.body
         self.body_bytes = len(self.body)
+        self.is_joined = self.body_bytes <= MOST_JOINED_BYTES
         self.parts = (found.lines(), unchanged.lines())
         self.date: list[HeaderLine] | None = None
         self.found: Pieces = ()
@@ -71,12 +75,13 @@ class Way:
 
     @property
     def size_bytes(self) -> int:
-        return 2 * sum(len(_lines(part)) for part in self.parts) + _WAY_BYTES
+        copy_bytes = self.body_bytes if self.is_joined else 0
+        return 2 * sum(len(_lines(part)) for part in self.parts) + copy_bytes + _WAY_BYTES
 
     def turn(self, date: list[HeaderLine]) -> None:
         found, unchanged = self.parts
         head = b"HTTP/1.1 200 OK\r\n" + _lines([*date, *found]) + b"\r\n"
-        self.found = (head, self.body)
+        self.found = (head + self.body,) if self.is_joined else (head, self.body)
         self.unchanged = (b"HTTP/1.1 304 Not Modified\r\n" + _lines([*date, *unchanged]) + b"\r\n",)
         self.date = date
 

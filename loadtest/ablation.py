@@ -11,6 +11,7 @@ from email.utils import formatdate
 from typing import Any
 
 from edge_renderer import __main__ as program
+from edge_renderer import hit_path
 from edge_renderer.answer import HeaderLine
 from edge_renderer.heads import Generations
 from edge_renderer.hit_path import HitPath, Pieces, Way
@@ -42,6 +43,11 @@ def without_prebuilt_answers() -> None:
         self.date = None
 
     swap(Way, "turn", turn_each_time)
+
+
+def without_joined_answers() -> None:
+    """Head and body gathered by the system call."""
+    swap(hit_path, "MOST_JOINED_BYTES", -1)
 
 
 def with_a_date_each() -> None:
@@ -83,6 +89,7 @@ VARIANTS: dict[str, Callable[[], None]] = {
     "no-hit-path": without_hit_path,
     "no-remembered-heads": without_remembered_heads,
     "no-prebuilt-answers": without_prebuilt_answers,
+    "no-joined-answers": without_joined_answers,
     "a-date-each": with_a_date_each,
     "a-timer-each": with_a_timer_each,
     "no-uvloop": without_uvloop,
