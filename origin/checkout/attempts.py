@@ -62,8 +62,15 @@ _CLAIM = b"""
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """`fingerprint`: of what is wanted; one key, one submission."""
+
     key: str
     wanted: Submission
+    fingerprint: bytes
+
+    @classmethod
+    def of(cls, key: str, wanted: Submission) -> "Claim":
+        return cls(key, wanted, wanted.fingerprint())
 
 
 async def claim_new(db: Database, store_id: StoreId, claims: Sequence[Claim]) -> list[Attempt | None]:
@@ -72,7 +79,7 @@ async def claim_new(db: Database, store_id: StoreId, claims: Sequence[Claim]) ->
     rows = [
         {
             "key": key,
-            "fingerprint": claim.wanted.fingerprint().hex(),
+            "fingerprint": claim.fingerprint.hex(),
             "cart": claim.wanted.cart_token,
             "payment": claim.wanted.payment_method,
         }
@@ -83,23 +90,21 @@ async def claim_new(db: Database, store_id: StoreId, claims: Sequence[Claim]) ->
     assert row is not None
     ids = dict(zip(row["keys"] or (), row["ids"] or (), strict=True))
     return [
-        _new(ids[claim.key], claim.wanted, row["created_at"])
-        if claim.key in ids and firsts[claim.key] is claim
-        else None
+        _new(ids[claim.key], claim, row["created_at"]) if claim.key in ids and firsts[claim.key] is claim else None
         for claim in claims
     ]
 
 
-def _new(attempt_id: int, wanted: Submission, created_at: datetime) -> Attempt:
+def _new(attempt_id: int, claim: Claim, created_at: datetime) -> Attempt:
     return Attempt(
         id=attempt_id,
         recovery_point="started",
         order_id=None,
-        payment_method=wanted.payment_method,
+        payment_method=claim.wanted.payment_method,
         intent_id=None,
-        cart_token=wanted.cart_token,
+        cart_token=claim.wanted.cart_token,
         cart_generation=None,
-        fingerprint=wanted.fingerprint(),
+        fingerprint=claim.fingerprint,
         is_leased=True,
         created_at=created_at,
         answer=None,
@@ -110,20 +115,20 @@ async def claim_again(db: Database, store_id: StoreId, claim: Claim) -> tuple[At
     """The attempt of a key that came before, and whether the caller is the one to work on it now. Raises NotFound for a
     key that was released at this very moment: the client asks again."""
     async with db.tenant(store_id, step="checkout.claim_again") as tx:
-        return await _claim_again(tx, store_id, claim.key, claim.wanted)
+        return await _claim_again(tx, store_id, claim)
 
 
-async def _claim_again(tx: Tx, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:
+async def _claim_again(tx: Tx, store_id: StoreId, claim: Claim) -> tuple[Attempt, bool]:
     cursor = await tx.execute(
         f"SELECT {_COLUMNS} FROM checkout_attempt WHERE store_id = %s AND idempotency_key = %s FOR UPDATE".encode(),
-        [store_id, key],
+        [store_id, claim.key],
     )
     row = await cursor.fetchone()
     if row is None:
         raise NotFound("attempt")
     found = _attempt(row)
     is_ours = not found.is_leased and found.recovery_point in ("started", "reserved")
-    if is_ours and found.fingerprint == wanted.fingerprint():
+    if is_ours and found.fingerprint == claim.fingerprint:
         await lease(tx, store_id, found.id)
         return found, True
     return found, False

@@ -85,11 +85,12 @@ class Checkouts:
         self, store_id: StoreId, key: str, wanted: Submission, elsewhere: Elsewhere = nullcontext
     ) -> Answer:
         """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
+        claim = Claim.of(key, wanted)
         try:
-            attempt, is_ours = await self.claim(store_id, key, wanted)
+            attempt, is_ours = await self.claim(store_id, claim)
         except NotFound:
             return IN_PROGRESS  # the same key was released at this very moment
-        if attempt.fingerprint != wanted.fingerprint():
+        if attempt.fingerprint != claim.fingerprint:
             return KEY_REUSED
         if not is_ours:
             return attempt.answer.replayed() if attempt.answer else replace(IN_PROGRESS, attempt_id=attempt.id)
@@ -101,10 +102,9 @@ class Checkouts:
             reserved = found
         return await self.authorise(store_id, attempt.id, elsewhere, reserved)
 
-    async def claim(self, store_id: StoreId, key: str, wanted: Submission) -> tuple[Attempt, bool]:
+    async def claim(self, store_id: StoreId, claim: Claim) -> tuple[Attempt, bool]:
         """The first phase: the attempt of this key, and whether the caller is the one to work on it now. Raises
         NotFound for a key that was released at this very moment."""
-        claim = Claim(key, wanted)
         new = await self._claims.do(store_id, claim)
         return (new, True) if new else await attempts.claim_again(self._db, store_id, claim)
 

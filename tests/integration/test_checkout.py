@@ -9,6 +9,7 @@ from origin.cart.editing import Wish
 from origin.cart.shopping import Shopping
 from origin.carts import Cart
 from origin.checkout.answers import AnswerKind
+from origin.checkout.attempts import Claim
 from origin.checkout.completer import AT_ONCE, Completer
 from origin.checkout.flow import Checkouts
 from origin.errors import Invalid, Unavailable
@@ -171,7 +172,7 @@ async def test_the_buyer_may_take_over_what_a_dead_process_began(till, shops, sa
 async def test_a_claim_whose_process_died_is_forgotten(till, shops):
     acorn, _ = shops
     wanted = submission(await fill(till, acorn))
-    await till.checkouts.claim(acorn.id, "key", wanted)
+    await till.checkouts.claim(acorn.id, Claim.of("key", wanted))
     await make_due(till, acorn)
     await till.completer.run_once()
     assert await rows(till.db, acorn.id, ATTEMPTS) == []
