@@ -63,7 +63,7 @@ _WITH_MAIL = {
     "every buyer was told": """
         SELECT format('order %%s', number) AS what FROM sales_order
         WHERE store_id = %(store_id)s AND state = 'placed' AND cart_token IS NOT NULL
-          AND confirmation_sent_at IS NULL"""
+          AND confirmation_sent_at IS NULL AND cancelled_at IS NULL"""
 }
 
 

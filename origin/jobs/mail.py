@@ -35,19 +35,20 @@ class MailSettings(Protocol):
 async def confirm_order(
     db: Database, settings: OriginSettings, templates: Environment, store_id: StoreId, order_id: int
 ) -> bool:
-    """Tells the buyer, unless that was done before. Raises NotFound, or Unavailable: the queue tries again.
+    """Tells the buyer, unless that was done before, or the order has been cancelled since. Raises NotFound, or Unavailable: the queue tries again.
 
     The mark is set after sending: a crash between the two sends twice, and both carry one Message-ID.
     """
     async with db.tenant(store_id) as tx:
         cursor = await tx.execute(
-            "SELECT confirmation_sent_at IS NOT NULL AS was_sent FROM sales_order WHERE store_id = %s AND id = %s",
+            """SELECT confirmation_sent_at IS NOT NULL OR cancelled_at IS NOT NULL AS is_settled
+               FROM sales_order WHERE store_id = %s AND id = %s""",
             [store_id, order_id],
         )
         row = await cursor.fetchone()
         if row is None:
             raise NotFound("order")
-        if row["was_sent"]:
+        if row["is_settled"]:
             return False
         shop = await shop_part(tx, store_id, settings)
         receipt = await receipt_of_order(tx, store_id, order_id)

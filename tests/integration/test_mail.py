@@ -85,6 +85,16 @@ async def test_the_buyer_is_told_once(till, shops, post_office, workbench):
         assert text in found[0]["html"]
 
 
+async def test_nobody_is_told_of_an_order_that_was_cancelled_meanwhile(till, shops, post_office, workbench):
+    acorn, birch = shops
+    orders = [(await buy(till, shop, email="gone@example.com")).more["order"] for shop in shops]
+    await rows(till.db, acorn.id, "UPDATE sales_order SET cancelled_at = now() WHERE store_id = %s RETURNING 1")
+    for shop, order in zip(shops, orders, strict=True):
+        await asyncio.to_thread(handle, event(shop, order))
+    found = await messages(post_office, "gone@example.com")
+    assert [message["from"] for message in found] == ["Birch <orders@stoa.localhost>"]
+
+
 async def test_the_job_empties_a_cart_whose_checkout_died_before_it_could(till, shops, workbench):
     acorn, _ = shops
     answer = await buy(till, acorn, email="cart@example.com")
