@@ -35,7 +35,8 @@ class MailSettings(Protocol):
 async def confirm_order(
     db: Database, settings: OriginSettings, templates: Environment, store_id: StoreId, order_id: int
 ) -> bool:
-    """Tells the buyer, unless that was done before, or the order has been cancelled since. Raises NotFound, or Unavailable: the queue tries again.
+    """Tells the buyer, unless that was done before, or the order has been cancelled since. Raises NotFound, or
+    Unavailable: the queue tries again.
 
     The mark is set after sending: a crash between the two sends twice, and both carry one Message-ID.
     """

@@ -86,7 +86,7 @@ async def test_the_buyer_is_told_once(till, shops, post_office, workbench):
 
 
 async def test_nobody_is_told_of_an_order_that_was_cancelled_meanwhile(till, shops, post_office, workbench):
-    acorn, birch = shops
+    acorn, _ = shops
     orders = [(await buy(till, shop, email="gone@example.com")).more["order"] for shop in shops]
     await rows(till.db, acorn.id, "UPDATE sales_order SET cancelled_at = now() WHERE store_id = %s RETURNING 1")
     for shop, order in zip(shops, orders, strict=True):
