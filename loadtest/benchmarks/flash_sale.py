@@ -64,7 +64,7 @@ async def run(
     *,
     buyers: int = 10_000,
     units: int = 1_000,
-    seconds: float = 60.0,
+    seconds: float = 300.0,
     patience: float = 180.0,
     other_rate: float = 5.0,
     seed: int = 1,

@@ -79,7 +79,9 @@ class Checkouts:
         self._claims = GroupCommit(self._claim_all)
         self._reservations = GroupCommit(in_one_transaction(db, self._reserve_all, step="checkout.reserve"))
         self._sales = GroupCommit(in_one_transaction(db, self._sell_all, step="checkout.sell"))
-        self._working_on: set[tuple[StoreId, int]] = set()
+        self._asked: dict[str, str | None] = {}
+        """Payments that are being asked for, of which nobody has been told anything yet: by key, the intent that a
+        webhook named meanwhile."""
 
     async def submit(
         self, store_id: StoreId, key: str, wanted: Submission, elsewhere: Elsewhere = nullcontext
@@ -175,19 +177,26 @@ class Checkouts:
             return await self._place_free(store_id, attempt_id)
         if not bill.is_open:
             return await self.settle(store_id, attempt_id, Unknown("the time for this payment is over"))
-        with self._at_work(store_id, attempt_id) if reserved else nullcontext():
+        with self._asking(bill.charge.key) if reserved else nullcontext():
             with elsewhere():
-                outcome = await self._payments.charge(bill.charge)
+                outcome = await self._charge(bill.charge)
             return await self.settle(store_id, attempt_id, outcome, reserved)
 
     @contextmanager
-    def _at_work(self, store_id: StoreId, attempt_id: int) -> Iterator[None]:
-        """On an attempt of which nobody has been told anything yet."""
-        self._working_on.add((store_id, attempt_id))
+    def _asking(self, key: str) -> Iterator[None]:
+        self._asked[key] = None
         try:
             yield
         finally:
-            self._working_on.discard((store_id, attempt_id))
+            del self._asked[key]
+
+    async def _charge(self, wanted: Charge) -> Outcome:
+        """An answer that was lost is asked for again, if a webhook has told us meanwhile of which payment."""
+        outcome = await self._payments.charge(wanted)
+        told_of = self._asked.get(wanted.key)
+        if isinstance(outcome, Unknown) and told_of:
+            outcome, _ = await self._payments.look_up(told_of)
+        return outcome
 
     async def settle(
         self, store_id: StoreId, attempt_id: int, outcome: Outcome, reserved: Reserved | None = None
@@ -235,9 +244,11 @@ class Checkouts:
         ours = _ours(told.metadata)
         if ours is None:
             return False
-        if ours in self._working_on or await attempts.needs_nobody(self._db, *ours, told.intent_id):
+        key = told.metadata.get("stoa_attempt", "")
+        if key in self._asked:
+            self._asked[key] = told.intent_id
             return True
-        return await self.hear(told.intent_id)
+        return await attempts.needs_nobody(self._db, *ours, told.intent_id) or await self.hear(told.intent_id)
 
     async def hear(self, intent_id: str) -> bool:
         """The intent's state now counts, not what a message said of it. False: not ours.

@@ -91,18 +91,18 @@ class Line:
     def __init__(self, state: "Redis", limits: LineLimits) -> None:
         self._state = state
         self._limits = limits
+        self._script = state.register_script(_ASK)  # by its hash: to send and hash it costs more than to run it
 
     async def ask(self, store_id: StoreId, cart: str, arrived_us: int, *, has_slot: bool) -> Standing:
         """Joins the line, or stays in it, or is let in. Raises Unavailable when the state server is away."""
         limits = self._limits
         try:
-            state, ahead, waiting, arrived, now, look, pace = await self._state.eval(
-                _ASK,
-                3,
-                *_keys(store_id, cart),
-                *(cart, str(arrived_us), "1" if has_slot else "0", str(limits.window), str(limits.inside_seconds)),
-                *(str(limits.looks_per_second), str(limits.look_seconds), str(_BUCKET_SECONDS)),
-                str(HELD_TIMES),
+            state, ahead, waiting, arrived, now, look, pace = await self._script(
+                _keys(store_id, cart),
+                [
+                    *(cart, arrived_us, "1" if has_slot else "0", limits.window, limits.inside_seconds),
+                    *(limits.looks_per_second, limits.look_seconds, _BUCKET_SECONDS, HELD_TIMES),
+                ],
             )
         except RedisError as error:
             raise _unreachable() from error

@@ -15,7 +15,7 @@ from tests.house.sources import ROOT, functions, name, source_files, tree
 
 SQL_WRITE = re.compile(r"\b(INSERT INTO \w|DELETE FROM \w|UPDATE \w+( AS \w+)? SET\b)", re.IGNORECASE)
 STATE_WRITE = re.compile(
-    r"_publish|(_state|_redis|connection|pipeline|_?queues?(\[.*\])?)"
+    r"_publish|_script|(_state|_redis|connection|pipeline|_?queues?(\[.*\])?)"
     r"\.(set|setex|eval|evalsha|delete|expire|hset|hdel|incr|zadd|zrem|sadd|srem|lpush|rpush|xadd|xtrim|enqueue)"
 )
 NEED_NONE = {

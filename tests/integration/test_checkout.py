@@ -14,6 +14,7 @@ from origin.checkout.completer import AT_ONCE, Completer
 from origin.checkout.flow import Checkouts
 from origin.errors import Invalid, Unavailable
 from origin.payments import Payments, Told
+from standalone.payment_sandbox.ledger import Slice
 from tests.fixtures.buying import ATTEMPTS, ORDERS, buy, fill, late_success, make_due, reserve, submission
 from tests.fixtures.checkout import add_variant, levels, rows, until
 
@@ -414,6 +415,20 @@ async def test_a_webhook_settles_what_the_buyers_own_request_could_not(till, sho
     assert await till.checkouts.hear_of(told)
     assert await levels(till.db, acorn.id, acorn.cup) == (4, 0, 1)
     assert await levels(till.db, birch.id, birch.cup) == (4, 1, 0)
+
+
+async def test_a_webhook_that_overtakes_a_lost_answer_tells_what_it_was(till, shops, sandbox):
+    acorn, birch = shops
+    sandbox.knobs.webhooks.url = ""
+    await sandbox.turn(upcoming=["error_after"], answer_ms=500)
+    buying = asyncio.create_task(buy(till, acorn))
+    await until(lambda: sandbox.knobs.ledger.find("payment_intent", {}, Slice()))
+    [intent] = sandbox.knobs.ledger.find("payment_intent", {}, Slice())
+    assert await till.checkouts.hear_of(Told(intent["id"], intent["metadata"]))
+    assert not buying.done()
+    assert (await buying).kind == AnswerKind.PLACED
+    assert await levels(till.db, acorn.id, acorn.cup) == (4, 0, 1)
+    assert await levels(till.db, birch.id, birch.cup) == (5, 0, 0)
 
 
 async def test_a_provider_that_hangs_keeps_no_more_stock_than_one_that_is_well(till, shops, sandbox, till_settings):
