@@ -87,13 +87,13 @@ async def _take(
 ) -> dict[Wish, Held | OriginError]:
     ids = await insert_pending(tx, store_id, list(asked.values()))
     orders = {order_id: wish for wish, order_id in zip(asked, ids, strict=True) if order_id is not None}
+    await insert_lines(tx, store_id, {order_id: asked[wish].cart for order_id, wish in orders.items()})
     wanted = {order_id: _tracked(asked[wish].cart) for order_id, wish in orders.items()}
     short = await stock.reserve(tx, store_id, wanted, held_seconds)
     if short:
         await withdraw(tx, store_id, list(short))
     kept = {order_id: wish for order_id, wish in orders.items() if order_id not in short}
     if kept:
-        await insert_lines(tx, store_id, {order_id: asked[wish].cart for order_id, wish in kept.items()})
         reserved = {wish.attempt_id: (order_id, wish.cart.generation) for order_id, wish in kept.items()}
         await attempts.reserved(tx, store_id, reserved)
     told: dict[Wish, Held | OriginError] = {

@@ -73,7 +73,6 @@ async def settle_paid(tx: Tx, store_id: StoreId, paid: Sequence[Paid], rules: Ru
         else:
             told[one.attempt_id] = NotPlain()
     if plain:
-        await stock.sell(tx, store_id, [sale.order.id for sale in plain.values()])
         told |= await _place(tx, store_id, list(plain.values()), rules)
     return [told[one.attempt_id] for one in paid]
 
@@ -124,7 +123,6 @@ async def place_free(tx: Tx, store_id: StoreId, attempt_id: int, rules: Rules) -
         return attempt.answer
     assert attempt.order_id is not None
     order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.held_seconds)
-    await stock.sell(tx, store_id, [order.id])
     return (await _place(tx, store_id, [_Sale(attempt, order, None)], rules))[attempt_id]
 
 
@@ -167,9 +165,7 @@ async def _succeeded(
         if not attempt.is_finished:  # or the completer would forget it then, and nobody know of the payment
             await attempts.wake(tx, store_id, attempt.id, LOOK_AT_ACTION_SECONDS)
         return processing(attempt.id)
-    if order.state == "pending":
-        await stock.sell(tx, store_id, [order.id])
-    elif not await _sell_late(tx, store_id, order):
+    if order.state != "pending" and not await _sell_late(tx, store_id, order):
         log.warning("late payment will be returned", store_id=store_id, order_id=order.id, intent=paid.intent_id)
         await placing.record_payment(tx, store_id, order, attempt.id, paid)
         await attempts.reached(tx, store_id, attempt.id, "authorised", intent_id=paid.intent_id)
@@ -189,8 +185,9 @@ async def _sell_late(tx: Tx, store_id: StoreId, order: CheckoutOrder) -> bool:
 
 
 async def _place(tx: Tx, store_id: StoreId, sales: Sequence[_Sale], rules: Rules) -> dict[int, Answer]:
-    """What each attempt came to: its order, whose stock is sold by now."""
+    """What each attempt came to: its order. What was held for it is sold."""
     orders = [sale.order for sale in sales]
+    sold = await stock.sell(tx, store_id, [order.id for order in orders])
     customers = await placing.upsert_customers(tx, store_id, orders)
     paid = [(sale.order, sale.attempt.id, sale.paid) for sale in sales if sale.paid]
     if paid:
@@ -206,6 +203,7 @@ async def _place(tx: Tx, store_id: StoreId, sales: Sequence[_Sale], rules: Rules
     }
     intents = {sale.attempt.id: sale.paid.intent_id if sale.paid else None for sale in sales}
     await attempts.finish_all(tx, store_id, [(of, answer, intents[of]) for of, answer in answers.items()])
+    await stock.carry_off(tx, store_id, sold)
     return answers
 
 

@@ -80,12 +80,17 @@ async def reserve(
     return short
 
 
-async def sell(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> None:
-    """What was held for these orders has been paid. Does nothing the second time."""
+async def sell(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> list[Piece]:
+    """What was held for these orders has been paid: what that is, nothing the second time. The products are locked from
+    here on; `carry_off` is to follow before the transaction ends."""
     await _lock_products(tx, store_id, order_ids)
-    pieces = await _turn(tx, store_id, order_ids, "held", "sold")
-    await _move(tx, store_id, pieces, to_available=0, to_reserved=-1)
-    await stock_moved(tx, store_id, {piece.item_id for piece in pieces})
+    return await _turn(tx, store_id, order_ids, "held", "sold")
+
+
+async def carry_off(tx: Tx, store_id: StoreId, sold: Sequence[Piece]) -> None:
+    """What was sold is not reserved any more. Last of all: until the commit, nobody can reserve of these levels."""
+    await _move(tx, store_id, sold, to_available=0, to_reserved=-1)
+    await stock_moved(tx, store_id, {piece.item_id for piece in sold})
 
 
 async def release(tx: Tx, store_id: StoreId, order_id: int) -> None:

@@ -133,7 +133,7 @@ def _line_row(order_id: int, position: int, priced: PricedLine) -> dict[str, Any
 
 
 async def withdraw(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> None:
-    """Orders of this very transaction, before they have lines: there was not enough for them."""
+    """Orders of this very transaction, with their lines: there was not enough for them."""
     await tx.execute("DELETE FROM sales_order WHERE store_id = %s AND id = ANY(%s)", [store_id, list(order_ids)])
 
 

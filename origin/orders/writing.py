@@ -81,14 +81,14 @@ async def write(tx: Tx, store_id: StoreId, wanted: WantedOrder, currency: str) -
     row = await _insert(tx, store_id, wanted, currency, (subtotal, shipping, grams))
     places = [line | {"order_id": row["id"], "position": position} for position, line in enumerate(lines, 1)]
     await placing.insert_line_rows(tx, store_id, places)
-    if wanted.inventory_behaviour != "bypass":
-        await _take_stock(tx, store_id, row["id"], wanted, lines)
-    # Products, levels, customers, the counter: in the order in which a checkout locks them.
+    # Products, customers, the counter, levels: in the order in which a checkout locks them.
     await placing.count_sales(tx, store_id, [row["id"]])
     address = wanted.shipping_address or wanted.billing_address
     order = CheckoutOrder(row["id"], "pending", row["token"], wanted.email, total, currency, address, False)
     customers = await placing.upsert_customers(tx, store_id, [order]) if wanted.email else {}
     await _place(tx, store_id, order.id, customers.get(order.id), wanted, paid)
+    if wanted.inventory_behaviour != "bypass":
+        await _take_stock(tx, store_id, order.id, wanted, lines)
     return order.id
 
 
