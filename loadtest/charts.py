@@ -7,6 +7,7 @@ from html import escape
 
 WIDE, NARROW = 860, 400
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 310, 36, 34, 52
+_MARK_WIDTH = 110  # of the longest words of a mark
 Points = Sequence[tuple[float, float]]
 
 
@@ -45,7 +46,7 @@ def _drawing(chart: Chart, width: int, name: str) -> str:
         f'<svg class="{name}" viewBox="0 0 {width} {_HEIGHT}" role="img" aria-label="{escape(chart.in_words)}">',
         *(_grid(scale, top * step / 4, right) for step in range(5)),
         *(_tick(scale, x) for x in _seconds_ticks(chart.seconds, width)),
-        *(_mark(scale, x, text) for x, text in chart.marks),
+        *(_mark(scale, chart.marks, number) for number in range(len(chart.marks))),
         *(_line(scale, line) for line in chart.lines),
         f'<text class="unit" x="{_LEFT}" y="11">{escape(chart.unit)}</text>',
     ]
@@ -92,10 +93,12 @@ def _tick(scale: _Scale, at: float) -> str:
     return f'<text class="tick" x="{scale.x(at):.1f}" y="{_HEIGHT - 12}" text-anchor="middle">{at:.0f} s</text>'
 
 
-def _mark(scale: _Scale, at: float, text: str) -> str:
+def _mark(scale: _Scale, marks: Sequence[tuple[float, str]], number: int) -> str:
+    """Its words are to the right of its line, unless the chart's end or the next mark is too near."""
+    (at, text), next_at = marks[number], marks[number + 1][0] if number + 1 < len(marks) else math.inf
     x = scale.x(at)
-    is_late = x > scale.right * 0.7
-    place, anchor = (x + 4, "end") if is_late else (x - 4, "start")
+    has_room = x <= scale.right * 0.7 and (next_at == math.inf or scale.x(next_at) - x > _MARK_WIDTH)
+    place, anchor = (x - 4, "start") if has_room else (x + 4, "end")
     return (
         f'<path class="mark" d="M{x:.1f} {_TOP - 4}V{_HEIGHT - _BOTTOM}"/>'
         f'<text class="mark" x="{place:.1f}" y="{_TOP - 8}" text-anchor="{anchor}">{escape(text)}</text>'

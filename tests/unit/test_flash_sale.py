@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from loadtest.charts import Chart, Line, figure
 from loadtest.sale_figures import Figures, Sample
 from loadtest.sale_report import Sale, page
 from loadtest.scenarios.arrivals import RUSH_TIMES, Crowd
@@ -100,3 +101,11 @@ def test_the_report_stands_alone_and_says_how_the_books_are(breaks):
     assert ("The books balance" in html) == (not breaks)
     assert ("attempt 7: &lt;2&gt; payments" in html) == bool(breaks)
     assert len(re.findall(r'<svg class="wide"[^>]* role="img" aria-label="[^"]+"', html)) == 5
+
+
+@pytest.mark.parametrize(("seconds", "anchor"), [(80.0, "end"), (200.0, "start")])
+def test_what_is_said_of_two_moments_does_not_meet(seconds, anchor):
+    marks = [(50.0, "the rush begins"), (seconds, "sold out")]
+    drawn = figure(Chart([Line("left", [(0.0, 5.0), (300.0, 0.0)], 1)], "units", "", 300.0, marks))
+    anchors = re.findall(r'text-anchor="(\w+)">the rush begins', drawn)
+    assert anchors[0] == anchor
