@@ -3,9 +3,9 @@ the same run, the design that comes to mind first (loadtest/obvious_checkout.py)
 
 Submissions go straight to the origin, as an edge hands them on, each with a cart of its own that was filled before. One
 part gives the rate at saturation (closed loop), the next the latencies at half of that (open loop, from the intended
-start). There are no more buyers at once than a shop has slots for (STOA_CHECKOUT_SHOP_AT_ONCE): others would stand in
-line, which is not what is measured here. The provider is the sandbox, and takes `payment_ms` for each payment; what is
-not an order at once is a failure.
+start). There are more buyers at once than a shop has slots for (STOA_CHECKOUT_SHOP_AT_ONCE), as those at the provider
+need none; who waits for one does so within the request, and that time counts. The provider is the sandbox, and takes
+`payment_ms` for each payment; what is not an order at once is a failure.
 """
 
 import secrets

@@ -22,7 +22,7 @@ from contracts.snapshot import Part, Snapshot, snapshot_etag
 from contracts.tenant import StoreId, StoreStatus
 from origin.api.dependencies import EDGE_SECRET_HEADER
 from origin.api.errors import HiddenRoute, hidden_route, origin_error
-from origin.api.storefront.desk import cart_desk
+from origin.api.storefront.shop_routes import cart_desk
 from origin.collaborators import Collaborators
 from origin.errors import NotFound, OriginError
 from origin.snapshots import build, files

@@ -101,8 +101,8 @@ class QueueWorker(BaseWorker):
 
 
 class EventWorker(QueueWorker, SimpleWorker):
-    """Does the jobs in its own process, which keeps what they opened: an order's e-mail takes a tenth of the time that
-    a process of its own would take to begin with it."""
+    """Does the jobs in its own process, which keeps what they opened: a process of its own for each would spend most of
+    its time on connecting."""
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         with self._heartbeats(job, execution):

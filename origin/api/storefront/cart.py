@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from contracts.tenant import StoreId
-from origin.api.storefront.desk import cart_routes
 from origin.api.storefront.forms import read_fields, wants_json
 from origin.api.storefront.pages import problem_page
+from origin.api.storefront.shop_routes import cart_routes
 from origin.cart import editing
 from origin.cart.ajax import cart_json, line_json
 from origin.cart.editing import CartError, Wish

@@ -14,9 +14,9 @@ from contracts.snapshot import Part
 from contracts.tenant import StoreId
 from origin.api.errors import problem
 from origin.api.storefront.cart import CART_COOKIE, COUNT_COOKIE
-from origin.api.storefront.desk import cart_desk, shop_routes
 from origin.api.storefront.forms import BadBody, is_json, read_fields
 from origin.api.storefront.pages import PRIVATE, problem_page, shop_page
+from origin.api.storefront.shop_routes import cart_desk, shop_routes
 from origin.api.storefront.waiting import (
     ShopLooks,
     look,

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from contracts.tenant import StoreId
-from origin.api.storefront.desk import shop_routes
 from origin.api.storefront.pages import PRIVATE, problem_page, shop_page
+from origin.api.storefront.shop_routes import shop_routes
 from origin.collaborators import Collaborators
 from origin.errors import NotFound
 from origin.orders.receipts import receipt_of_token
