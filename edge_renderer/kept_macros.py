@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from edge_renderer.errors import ThemeError
 from edge_renderer.fragments import Fragments
-from edge_renderer.theme_syntax import names_given
+from edge_renderer.theme_syntax import every_node, names_given
 
 _DIGEST_BYTES = 20
 _SEEN_BY_ALL = frozenset({"settings", "range"})
@@ -67,14 +67,35 @@ class KeptMacro:
 def check_kept(environment: Environment, sources: Mapping[str, str], kept: Iterable[str]) -> dict[str, SettingsSeen]:
     """By kept macro ("file:name"), the settings that it sees. Raises ThemeError for one that is not there, or that sees
     more than the facts."""
-    names = sorted(kept)
-    files = {file: environment.parse(text) for file, text in sources.items()} if names else {}
-    return {name: _check(environment, files, name) for name in names}
+    files = _Files(environment, sources)
+    return {name: _check(files, name) for name in sorted(kept)}
 
 
-def _check(environment: Environment, files: Mapping[str, nodes.Template], kept: str) -> SettingsSeen:
+class _Files:
+    """A theme's files, each parsed and each of their macros looked at when first asked for, and once."""
+
+    def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._sources = sources
+        self._given: dict[str, dict[str, list[nodes.Macro | str | None]]] = {}
+        self._looked_at: dict[str, tuple[set[str] | None, set[str]]] = {}
+
+    def given(self, file: str) -> dict[str, list[nodes.Macro | str | None]]:
+        if file not in self._given:
+            is_there = file in self._sources
+            self._given[file] = names_given(self._environment.parse(self._sources[file])) if is_there else {}
+        return self._given[file]
+
+    def look_at(self, name: str, macro: nodes.Macro) -> tuple[set[str] | None, set[str]]:
+        """The settings and the other names that it sees."""
+        if name not in self._looked_at:
+            self._looked_at[name] = _settings_seen(macro), _seen(self._environment, macro) - _SEEN_BY_ALL
+        return self._looked_at[name]
+
+
+def _check(files: _Files, kept: str) -> SettingsSeen:
     checked: dict[str, set[str] | None] = {}
-    _check_macro(environment, files, kept, kept, checked)
+    _check_macro(files, kept, kept, checked)
     seen: set[str] = set()
     for settings in checked.values():
         if settings is None:
@@ -83,34 +104,29 @@ def _check(environment: Environment, files: Mapping[str, nodes.Template], kept: 
     return tuple(sorted(seen))
 
 
-def _check_macro(
-    environment: Environment,
-    files: Mapping[str, nodes.Template],
-    kept: str,
-    name: str,
-    checked: dict[str, set[str] | None],
-) -> None:
+def _check_macro(files: _Files, kept: str, name: str, checked: dict[str, set[str] | None]) -> None:
     if name in checked:
         return
     file, _, macro_name = name.partition(":")
-    given = names_given(files[file]) if file in files else {}
+    given = files.given(file)
     macro = _only(given, file, macro_name)
     if not isinstance(macro, nodes.Macro):
         raise ThemeError(f"{file} has no macro {macro_name} to keep")
-    checked[name] = _settings_seen(macro)
+    checked[name], words = files.look_at(name, macro)
     for word in sorted(_SEEN_BY_ALL & given.keys()):
         raise ThemeError(f"{file}: {kept} cannot be kept, for its file calls something else {word}")
-    for word in sorted(_seen(environment, macro) - _SEEN_BY_ALL):
+    for word in sorted(words):
         called = _only(given, file, word)
         if called is None:
             raise ThemeError(f"{file}: {kept} cannot be kept, for {macro_name} sees {word}; make that an argument")
-        _check_macro(environment, files, kept, f"{file}:{word}" if isinstance(called, nodes.Macro) else called, checked)
+        _check_macro(files, kept, f"{file}:{word}" if isinstance(called, nodes.Macro) else called, checked)
 
 
 def _settings_seen(macro: nodes.Macro) -> set[str] | None:
     """None: it does something else with the settings than to name one."""
-    named = [node.attr for node in macro.find_all(nodes.Getattr) if _is_settings(node.node)]
-    mentioned = sum(_is_settings(node) for node in macro.find_all(nodes.Name))
+    every = every_node(macro)
+    named = [node.attr for node in every if isinstance(node, nodes.Getattr) and _is_settings(node.node)]
+    mentioned = sum(_is_settings(node) for node in every)
     return set(named) if len(named) == mentioned else None
 
 
@@ -135,5 +151,6 @@ def _seen(environment: Environment, macro: nodes.Macro) -> set[str]:
     except TemplateError as error:
         raise ThemeError(f"{macro.name}: {error}") from error
     others = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Block)
-    names = {node.name for node in macro.find_all(nodes.Name)}
-    return seen | (names & _CALLERS) | {type(node).__name__.lower() for node in macro.find_all(others)}
+    every = every_node(macro)
+    names = {node.name for node in every if isinstance(node, nodes.Name)}
+    return seen | (names & _CALLERS) | {type(node).__name__.lower() for node in every if isinstance(node, others)}

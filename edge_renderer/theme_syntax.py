@@ -26,7 +26,7 @@ def _refuse(node: nodes.Node, name: str | None, filename: str | None, reason: st
 
 def check_syntax(template: nodes.Template, name: str | None, filename: str | None) -> None:
     """The allow-list. What is not named here no theme can say, whatever a later Jinja learns to parse."""
-    for node in (template, *_descend(template)):
+    for node in every_node(template):
         kind = type(node).__name__
         if kind not in _NODE_WORDS:
             _refuse(node, name, filename, f"themes cannot use {kind}")
@@ -44,10 +44,15 @@ def check_syntax(template: nodes.Template, name: str | None, filename: str | Non
             _refuse(node, name, filename, "arguments cannot be unpacked")
 
 
-def _descend(node: nodes.Node) -> Iterator[nodes.Node]:
-    for child in node.iter_child_nodes():
-        yield child
-        yield from _descend(child)
+def every_node(top: nodes.Node) -> list[nodes.Node]:
+    """It and all below it, in the order of the text. Jinja's own walk hands each node up through all that are above it,
+    and walks once more for every kind that is asked for: most of a start went there."""
+    found, ahead = [], [top]
+    while ahead:
+        node = ahead.pop()
+        found.append(node)
+        ahead += reversed([*node.iter_child_nodes()])
+    return found
 
 
 def _words(node: nodes.Node) -> Iterator[str]:
@@ -66,16 +71,17 @@ def names_given(template: nodes.Template) -> dict[str, list[nodes.Macro | str | 
     """What each name of a file is given to, wherever in it: a macro, an imported one as "file:name", or None for
     anything else. A name that a macro has for itself alone counts too: better one theme too many is refused."""
     given: dict[str, list[nodes.Macro | str | None]] = {}
-    for macro in template.find_all(nodes.Macro):
-        given.setdefault(macro.name, []).append(macro)
-    for node in template.find_all(nodes.FromImport):
-        for word in node.names:
-            name, alias = (word, word) if isinstance(word, str) else word
-            given.setdefault(alias, []).append(f"{node.template.as_const()}:{name}")
-    others = [node.target for node in template.find_all(nodes.Import)]
-    others += [node.name for node in template.find_all(nodes.Name) if node.ctx != "load"]
-    for word in others:
-        given.setdefault(word, []).append(None)
+    for node in every_node(template):
+        if isinstance(node, nodes.Macro):
+            given.setdefault(node.name, []).append(node)
+        elif isinstance(node, nodes.FromImport):
+            for word in node.names:
+                name, alias = (word, word) if isinstance(word, str) else word
+                given.setdefault(alias, []).append(f"{node.template.as_const()}:{name}")
+        elif isinstance(node, nodes.Import):
+            given.setdefault(node.target, []).append(None)
+        elif isinstance(node, nodes.Name) and node.ctx != "load":
+            given.setdefault(node.name, []).append(None)
     return given
 
 
@@ -89,12 +95,15 @@ def own_macros(template: nodes.Template) -> frozenset[str]:
 
 def charge_everywhere(template: nodes.Template) -> None:
     """Puts a step at the start of every body that can run more than once, with the bytes of its fixed text."""
-    for node in (template, *_descend(template)):
+    every = every_node(template)
+    for node in every:
         if isinstance(node, (nodes.Import, nodes.FromImport)):
             node.with_context = False  # as `ThemeTemplate` understands it
         if isinstance(node, nodes.Concat):  # `x ~ x` again and again doubles a text: each part counts
             node.nodes = [nodes.Filter(part, "text", [], [], None, None, lineno=node.lineno) for part in node.nodes]
-    for node in [template, *(node for node in _descend(template) if isinstance(node, _CHARGED))]:
+    for node in every:
+        if not isinstance(node, _CHARGED):
+            continue
         step = nodes.Filter(nodes.Const(_fixed_bytes(node)), STEP, [], [], None, None, lineno=node.lineno)
         node.body.insert(0, nodes.ExprStmt(step, lineno=node.lineno))
     if template.environment is not None:
