@@ -135,10 +135,13 @@ class Shopfront:
         return await self._costs.work(tenant.store_id, partial(passthrough.answer, tenant, request, request_id))
 
     def _respond(self, request: Request, found: Found) -> Answer:
-        status = cache_status(found)
-        if status is LOCAL_HIT and request.host is not None:
+        status, condition = cache_status(found), request.header(b"if-none-match")
+        answer = respond(request.encodings, condition, found.entry, status)
+        if status is LOCAL_HIT and request.host is not None and found.held is not None:
+            if self._tiers.local.refine(found.held) and answer.status != 304:
+                answer = respond(request.encodings, condition, found.held.entry, status)
             self._hit_path.offer(request, self._tenants.record(request.host), found.held)
-        return respond(request.encodings, request.header(b"if-none-match"), found.entry, status)
+        return answer
 
     async def _cart(self, tenant: Tenant, request: Request) -> Answer:
         self._admission.cart(tenant.store_id)

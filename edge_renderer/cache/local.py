@@ -11,11 +11,12 @@ what is applied meanwhile.
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from sys import getsizeof
 
 from contracts.events import Position
 from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
-from edge_renderer.cache.entry import Entry
+from edge_renderer.cache.entry import LARGE_BODY_BYTES, Entry, refined
 from edge_renderer.cache.sieve import Node, Sieve
 from edge_renderer.cache.tag_index import TagIndex
 from edge_renderer.cache.weight import weight
@@ -178,6 +179,14 @@ class LocalCache:
         held.size_bytes += more_bytes
         self._shares[held.entry.store_id].held_bytes += more_bytes
         self.held_bytes += more_bytes
+        return True
+
+    def refine(self, held: Held) -> bool:
+        """Somebody reads it again: from now on it is sent smaller. False: nothing has changed."""
+        better = refined(held.entry) if len(held.entry.body) < LARGE_BODY_BYTES else held.entry
+        if better is held.entry or not self.grow(held, getsizeof(better.br)):
+            return False
+        held.entry = better
         return True
 
     def drop(self, key: str) -> None:

@@ -26,7 +26,7 @@ import structlog
 from contracts.events import Position, StreamId
 from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
-from edge_renderer.cache.entry import Entry, EntryError, build_entry
+from edge_renderer.cache.entry import LARGE_BODY_BYTES, Entry, EntryError, build_entry, refined
 from edge_renderer.cache.local import Held, LocalCache, OpenFill
 from edge_renderer.cache.made import Answer, Built, Fill, NotModified, Source, Standing, Why
 from edge_renderer.cache.proof import Proof
@@ -48,7 +48,6 @@ LOCK_POLL_SECONDS = 0.005
 MOST_WRITES_UNDER_WAY = 256
 MOST_RENEWALS = 8
 """Pages made anew at once for nobody who waits. What is over that is made for the next who asks."""
-LARGE_BODY_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +320,9 @@ class Tiers:
         )
         began = time.perf_counter()
         try:
-            return build() if len(made.body) < LARGE_BODY_BYTES else await asyncio.to_thread(build)
+            if len(made.body) < LARGE_BODY_BYTES:
+                return build()
+            return await asyncio.to_thread(lambda: refined(build()))
         except EntryError as error:
             raise PageFailed(f"what was made cannot be an answer: {error}") from error
         finally:

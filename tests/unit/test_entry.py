@@ -19,6 +19,7 @@ from edge_renderer.cache.entry import (
     build_entry,
     decode_entry,
     encode_entry,
+    refined,
 )
 from edge_renderer.cache.weight import weight
 from tests.fixtures.bus import ACORN, ACORN_PRODUCT, ACORN_SHOP, BIRCH
@@ -44,12 +45,15 @@ def entry(**changes: Any) -> Entry:
     return build_entry(**(values | changes))
 
 
-def test_a_page_is_compressed_both_ways_and_says_the_same() -> None:
+def test_a_page_is_compressed_once_and_better_when_it_is_read_again() -> None:
     made = entry()
+    again = refined(made)
     assert made.gzip is not None
-    assert made.br is not None
-    assert gzip.decompress(made.gzip) == PAGE == brotli.decompress(made.br)
-    assert weight(made) > len(PAGE) + len(made.gzip) + len(made.br)
+    assert again.br is not None
+    assert gzip.decompress(made.gzip) == PAGE == brotli.decompress(again.br)
+    assert again == replace(made, br=again.br)
+    assert refined(again) is again
+    assert weight(again) > len(PAGE) + len(made.gzip) + len(again.br)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,7 @@ def test_a_page_is_compressed_both_ways_and_says_the_same() -> None:
 def test_what_gains_nothing_is_not_compressed(changes: dict[str, Any]) -> None:
     made = entry(**changes)
     assert made.gzip is None
-    assert made.br is None
+    assert refined(made) is made
 
 
 def test_every_entry_of_a_shop_carries_the_shops_tag() -> None:
@@ -94,6 +98,26 @@ def test_headers_that_would_break_the_answer_apart_are_refused(line: tuple[bytes
 def test_an_entry_comes_back_as_it_went(changes: dict[str, Any]) -> None:
     made = entry(**changes)
     assert decode_entry(encode_entry(made, SEAL), SEAL, KEY, made.store_id) == made
+
+
+def test_what_is_compressed_travels_once() -> None:
+    body = bytes(range(32, 127)) * 40
+    assert len(encode_entry(entry(body=body), SEAL)) < len(body) / 4
+
+
+@pytest.mark.parametrize("body_bytes", [0, -1, len(PAGE) - 1, len(PAGE) + 1, MAX_ENTRY_BYTES + 1])
+def test_a_body_of_another_length_than_it_says_is_refused(body_bytes: int) -> None:
+    fields = msgpack.unpackb(encode_entry(entry(), SEAL)[16:])
+    assert fields[5] == len(PAGE)
+    with pytest.raises(EntryError, match=r"body|compressed"):
+        decode_entry(sealed([*fields[:5], body_bytes, *fields[6:]]), SEAL, KEY, ACORN)
+
+
+@given(some.binary(min_size=1, max_size=200))
+def test_a_body_that_cannot_be_unpacked_is_refused(zipped: bytes) -> None:
+    fields = msgpack.unpackb(encode_entry(entry(), SEAL)[16:])
+    with pytest.raises(EntryError):
+        decode_entry(sealed([*fields[:6], zipped, *fields[7:]]), SEAL, KEY, ACORN)
 
 
 def test_an_entry_of_another_shop_or_page_is_refused() -> None:

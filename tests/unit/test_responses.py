@@ -9,7 +9,7 @@ import pytest
 from contracts.tenant import StoreId
 from edge_renderer.answer import Answer
 from edge_renderer.cache.counters import CacheCounters
-from edge_renderer.cache.entry import Entry, build_entry
+from edge_renderer.cache.entry import Entry, build_entry, refined
 from edge_renderer.cache.local import LocalCache
 from edge_renderer.cache.made import Answer as Found
 from edge_renderer.cache.made import Source, Standing, Why
@@ -58,12 +58,19 @@ def answered(made: Entry, **headers: str) -> Answer:
 
 
 def test_each_encoding_has_its_own_bytes_and_its_own_etag() -> None:
-    made = entry()
+    made = refined(entry())
     plain, br, zipped = (answered(made, accept_encoding=name) for name in ("identity", "br, gzip", "gzip, deflate"))
     assert plain.body == brotli.decompress(br.body) == gzip.decompress(zipped.body) == _BODY
     assert len({plain.header(b"etag"), br.header(b"etag"), zipped.header(b"etag")}) == 3
     assert [answer.header(b"content-encoding") for answer in (plain, br, zipped)] == [None, b"br", b"gzip"]
     assert {answer.header(b"vary") for answer in (plain, br, zipped)} == {b"accept-encoding"}
+
+
+def test_who_takes_both_gets_what_there_is() -> None:
+    """A page that nobody has read again yet has no brotli."""
+    first = answered(entry(), accept_encoding="br, gzip")
+    assert first.header(b"content-encoding") == b"gzip"
+    assert answered(entry(), accept_encoding="br").body == _BODY
 
 
 def test_a_copy_that_is_still_good_is_confirmed_without_a_body() -> None:
