@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import stripe
 import structlog
-from aiohttp import ClientError, ClientTimeout
+from aiohttp import ClientError, ClientTimeout, TCPConnector
 from stripe import AIOHTTPClient, StripeClient
 
 from contracts import crash_points
@@ -107,10 +107,14 @@ class _PaymentSettings(Protocol):
 
 
 class HttpClient(AIOHTTPClient):
-    """The library's own: over aiohttp a payment costs the origin 1.3 ms of processor time, over httpx 7.1."""
+    """The library's own: over aiohttp a payment costs the origin 1.3 ms of processor time, over httpx 7.1.
 
-    def __init__(self, timeout_seconds: float) -> None:
-        super().__init__(timeout=ClientTimeout(total=timeout_seconds))
+    Where `api_base` is plain http, the tenth of a second is saved in which the library reads its certificates.
+    """
+
+    def __init__(self, timeout_seconds: float, api_base: str = "") -> None:
+        connector = TCPConnector() if api_base.startswith("http:") else None
+        super().__init__(timeout=ClientTimeout(total=timeout_seconds), connector=connector)
 
     async def request_async(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> Any:
         try:
@@ -129,7 +133,7 @@ class Payments:
 
     def __init__(self, settings: _PaymentSettings, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._webhook_secret = settings.stripe_webhook_secret
-        self._http = HttpClient(timeout_seconds)
+        self._http = HttpClient(timeout_seconds, settings.stripe_api_base)
         self._client: StripeClient | None = None
         if settings.stripe_secret_key:
             self._client = StripeClient(

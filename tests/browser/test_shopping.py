@@ -16,7 +16,7 @@ PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
 @pytest.fixture
 def client():
-    with httpx.Client(timeout=10, trust_env=False) as opened:
+    with httpx.Client(timeout=10, trust_env=False, verify=False) as opened:
         yield opened
 
 

@@ -45,7 +45,7 @@ async def edge(origin_settings: OriginSettings, acorn: Shop, birch: Shop) -> Asy
     """Both shops have a product of one handle; birch's costs more."""
     app = create_app(origin_settings)
     async with app.router.lifespan_context(app), serving(app) as url:
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as merchant:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as merchant:
             for shop, title in ((acorn, "Walnut bowl"), (birch, "Walnut bowl of birch")):
                 product = {"product": _PRODUCT["product"] | {"title": title, "handle": "bowl"}}
                 made = await merchant.post("/admin/api/2026-01/products.json", json=product, headers=shop.admin_headers)

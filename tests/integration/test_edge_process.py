@@ -32,7 +32,7 @@ class Process:
 
     async def get(self, target: str, port: int | None = None, host: str = HOST, **headers: str) -> httpx.Response:
         url = f"http://127.0.0.1:{port or self.port}{target}"
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
             return await client.get(url, headers={"host": host, **headers})
 
     async def ready(self) -> None:

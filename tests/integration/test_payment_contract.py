@@ -42,7 +42,7 @@ class Provider:
     """The library's client, and the bytes behind what it made of them."""
 
     def __init__(self, url: str, shapes: Shapes) -> None:
-        self._http = HttpClient(10)
+        self._http = HttpClient(10, url)
         addresses = {"api": url}
         self.v1 = StripeClient("sk_test_1", base_addresses=addresses, http_client=self._http, max_network_retries=0).v1
         self._shapes = shapes

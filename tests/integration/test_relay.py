@@ -377,7 +377,7 @@ async def test_the_program_answers_health_and_metrics_and_stops_when_told(
         sys.executable, "-m", "invalidation", env=environment, stdout=asyncio.subprocess.DEVNULL
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as client:
             await answers_well(client)
             await change(database, ACORN, ACORN_PRODUCT)
             async with asyncio.timeout(10):

@@ -24,7 +24,7 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
     command = Command("smtp", (*argv, f"--folder={folder / 'mail'}"))
 
     async def is_ready() -> bool:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=False) as client:
             try:
                 return (await client.get(url + "/health")).status_code == 200
             except httpx.TransportError:
