@@ -128,6 +128,21 @@ class Database:
                 await connection.execute("COMMIT")
                 crash_points.committed(step)
 
+    @asynccontextmanager
+    async def together(self, store_id: StoreId, *, step: Step) -> AsyncIterator[Tx]:
+        """The same in psycopg's pipeline mode: nothing is waited for until a result is read, or the transaction ends.
+
+        What fails is raised there. `rowcount` is not known before.
+        """
+        async with _connection(self._app) as connection:
+            async with connection.pipeline():
+                for statement in (b"BEGIN", _tenant_is(store_id)):
+                    await connection.execute(statement, prepare=False)
+                yield connection
+                crash_points.committing(step)
+                await connection.execute("COMMIT", prepare=False)
+            crash_points.committed(step)
+
     async def read_row(self, store_id: StoreId, statement: bytes, values: Mapping[str, Any]) -> DictRow | None:
         """The only row of one reading statement, in a transaction that sees one tenant: all in one round trip."""
         async with _connection(self._app) as connection:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.tenant import StoreId
+from origin.asked import Asked
 from origin.db import Database, Tx
 from origin.errors import NotFound
 from origin.snapshots.cards import VISIBLE, image, product_url
@@ -80,10 +81,10 @@ async def read_prices(db: Database, store_id: StoreId, variant_ids: Collection[i
     return _prices(await db.read_row(store_id, _PRICES, _question(store_id, variant_ids)))
 
 
-async def read_prices_in(tx: Tx, store_id: StoreId, variant_ids: Collection[int]) -> Prices:
+async def ask_prices(tx: Tx, store_id: StoreId, variant_ids: Collection[int]) -> Asked[Prices]:
     """The same, as one transaction sees it."""
     cursor = await tx.execute(_PRICES, _question(store_id, variant_ids))
-    return _prices(await cursor.fetchone())
+    return Asked(cursor, lambda rows: _prices(rows[0] if rows else None))
 
 
 def _question(store_id: StoreId, variant_ids: Collection[int]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from contracts.tenant import StoreId
+from origin.asked import Asked
 from origin.checkout.answers import Answer
 from origin.checkout.submission import Submission
 from origin.db import Database, Tx
@@ -147,13 +148,13 @@ async def load(tx: Tx, store_id: StoreId, attempt_id: int, *, for_update: bool =
     return _attempt(row)
 
 
-async def lock_all(tx: Tx, store_id: StoreId, attempt_ids: Collection[int]) -> dict[int, Attempt]:
+async def lock_all(tx: Tx, store_id: StoreId, attempt_ids: Collection[int]) -> Asked[dict[int, Attempt]]:
     """Those there are, by id; locked in that order, so that two who want the same cannot wait for each other."""
     cursor = await tx.execute(
         f"SELECT {_COLUMNS} FROM checkout_attempt WHERE store_id = %s AND id = ANY(%s) ORDER BY id FOR UPDATE".encode(),
         [store_id, sorted(attempt_ids)],
     )
-    return {row["id"]: _attempt(row) for row in await cursor.fetchall()}
+    return Asked(cursor, lambda rows: {row["id"]: _attempt(row) for row in rows})
 
 
 async def needs_nobody(db: Database, store_id: StoreId, attempt_id: int, intent_id: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.tenant import StoreId
+from origin.asked import Asked
 from origin.db import Database, Tx
 from origin.errors import NotFound
 from origin.payments import Charge
@@ -47,26 +48,17 @@ async def read_due(db: Database, store_id: StoreId, attempt_id: int, url_of: Cal
     return _due(row, url_of)
 
 
-async def read_dues_in(
+async def ask_dues(
     tx: Tx, store_id: StoreId, attempt_ids: Collection[int], url_of: Callable[[str], str]
-) -> dict[int, Due]:
+) -> Asked[dict[int, Due]]:
     """The same of several that have one, in a transaction that is open already."""
     cursor = await tx.execute(_DUE, {"store": store_id, "attempts": list(attempt_ids)})
-    return {row["attempt_id"]: _due(row, url_of) for row in await cursor.fetchall()}
+    return Asked(cursor, lambda rows: {row["attempt_id"]: _due(row, url_of) for row in rows})
 
 
 def _due(row: Mapping[str, Any], url_of: Callable[[str], str]) -> Due:
     rest = {name: value for name, value in row.items() if name not in ("attempt_id", "host")}
     return Due(url_of(row["host"]), **rest)
-
-
-async def read_shop_url(tx: Tx, store_id: StoreId, url_of: Callable[[str], str]) -> str:
-    """Raises NotFound."""
-    cursor = await tx.execute("SELECT name FROM host WHERE store_id = %s AND is_primary", [store_id])
-    row = await cursor.fetchone()
-    if row is None:
-        raise NotFound("store")
-    return url_of(row["name"])
 
 
 def charge_for(due: Due, store_id: StoreId, attempt_id: int, return_path: str, fee_basis_points: int) -> Charge:

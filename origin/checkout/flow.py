@@ -18,7 +18,7 @@ from origin.carts import Cart, Carts, line_key
 from origin.checkout import attempts, settling
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer, AnswerKind, processing
 from origin.checkout.attempts import Attempt, Claim
-from origin.checkout.billing import Due, charge_for, read_due, read_dues_in, read_shop_url
+from origin.checkout.billing import Due, ask_dues, charge_for, read_due
 from origin.checkout.group_commit import GroupCommit, in_one_transaction, in_transaction
 from origin.checkout.reserving import CartTaken, Held, Refused, Wish, reserve
 from origin.checkout.settling import NotPlain, Paid, Rules
@@ -75,6 +75,7 @@ class Checkouts:
         self._carts = carts
         self._payments = payments
         self._settings = settings
+        self._rules = Rules(settings.reservation_seconds * 2, settings.storefront_url)
         self._links = URLSafeSerializer(settings.signing_key, salt="checkout-attempt")
         self._claims = GroupCommit(self._claim_all)
         self._reservations = GroupCommit(in_one_transaction(db, self._reserve_all, step="checkout.reserve"))
@@ -148,14 +149,14 @@ class Checkouts:
     async def _reserve_all(self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[Reserved | Exception]:
         told = await reserve(tx, store_id, wishes, self._settings.reservation_seconds)
         attempt_ids = [wish.attempt_id for wish, held in zip(wishes, told, strict=True) if isinstance(held, Held)]
-        dues = await read_dues_in(tx, store_id, attempt_ids, self._settings.storefront_url) if attempt_ids else {}
+        dues = await (await ask_dues(tx, store_id, attempt_ids, self._settings.storefront_url)).read()
         return [
             Reserved(dues[wish.attempt_id], wish.cart, held.ordered) if isinstance(held, Held) else held
             for wish, held in zip(wishes, told, strict=True)
         ]
 
     async def _sell_all(self, tx: Tx, store_id: StoreId, paid: Sequence[Paid]) -> Sequence[Answer | Exception]:
-        return await settling.settle_paid(tx, store_id, paid, await self._rules_in(tx, store_id))
+        return await settling.settle_paid(tx, store_id, paid, self._rules)
 
     async def _abandon(self, store_id: StoreId, attempt: Attempt) -> bool:
         """Ends a payment that waits for the buyer; False when it does not, or turns out to be paid."""
@@ -206,7 +207,7 @@ class Checkouts:
         else:
             answer = await self._settle_alone(store_id, attempt_id, outcome)
         if answer is None and isinstance(outcome, Succeeded):
-            return await self._refund(store_id, attempt_id, outcome.intent_id, await self._rules(store_id))
+            return await self.refund(store_id, attempt_id, outcome.intent_id)
         if answer is None:
             return processing(attempt_id)
         if answer.kind == AnswerKind.PLACED:
@@ -220,10 +221,8 @@ class Checkouts:
             return await self._settle_alone(store_id, paid.attempt_id, paid.outcome)
 
     async def _settle_alone(self, store_id: StoreId, attempt_id: int, outcome: Outcome) -> Answer | None:
-        rules = await self._rules(store_id)
-
         async def work(tx: Tx) -> Answer | None:
-            return await settling.settle(tx, store_id, attempt_id, outcome, rules)
+            return await settling.settle(tx, store_id, attempt_id, outcome, self._rules)
 
         return await in_transaction(self._db, store_id, work, step="checkout.settle")
 
@@ -329,25 +328,20 @@ class Checkouts:
         return charge.key if charge else None
 
     async def _place_free(self, store_id: StoreId, attempt_id: int) -> Answer:
-        rules = await self._rules(store_id)
-
         async def work(tx: Tx) -> Answer:
-            return await settling.place_free(tx, store_id, attempt_id, rules)
+            return await settling.place_free(tx, store_id, attempt_id, self._rules)
 
         answer = await in_transaction(self._db, store_id, work, step="checkout.place_free")
         await self.empty_cart(store_id, attempt_id)
         return answer
 
-    async def _refund(self, store_id: StoreId, attempt_id: int, intent_id: str, rules: Rules) -> Answer:
+    async def refund(self, store_id: StoreId, attempt_id: int, intent_id: str) -> Answer:
         """The decision is already on the attempt; until the provider confirms, the completer comes back here."""
         key = await self.payment_key_of(store_id, attempt_id)
         if not await self._payments.refund(intent_id, f"{key}-refund"):
             return processing(attempt_id)
         async with self._db.tenant(store_id, step="checkout.refunded") as tx:
-            return await settling.refunded(tx, store_id, attempt_id, intent_id, rules)
-
-    async def refund(self, store_id: StoreId, attempt_id: int, intent_id: str) -> Answer:
-        return await self._refund(store_id, attempt_id, intent_id, await self._rules(store_id))
+            return await settling.refunded(tx, store_id, attempt_id, intent_id, self._rules)
 
     async def give_up(self, store_id: StoreId, attempt_id: int) -> None:
         async def work(tx: Tx) -> None:
@@ -358,14 +352,6 @@ class Checkouts:
     async def _release(self, store_id: StoreId, attempt_id: int) -> None:
         async with self._db.tenant(store_id, step="checkout.release") as tx:
             await attempts.release(tx, store_id, attempt_id)
-
-    async def _rules(self, store_id: StoreId) -> Rules:
-        async with self._db.tenant(store_id) as tx:
-            return await self._rules_in(tx, store_id)
-
-    async def _rules_in(self, tx: Tx, store_id: StoreId) -> Rules:
-        held = self._settings.reservation_seconds
-        return Rules(held, held * 2, await read_shop_url(tx, store_id, self._settings.storefront_url))
 
 
 def _ours(metadata: Mapping[str, str]) -> tuple[StoreId, int] | None:

@@ -5,7 +5,9 @@ next takes them all. A hot row is then locked once a batch and not once a buyer;
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 import psycopg
@@ -22,7 +24,7 @@ Commit = Callable[[StoreId, Sequence[Wish]], Awaitable[Sequence[Verdict | Except
 """Does what all wish for in one transaction, and says of each in their order what came of it; that is committed then.
 What it raises has undone all of them."""
 Work = Callable[[Tx, StoreId, Sequence[Wish]], Awaitable[Sequence[Verdict | Exception]]]
-"""The same within a transaction that somebody else opens and commits."""
+"""The same within a transaction that somebody else opens and commits (`Database.together`)."""
 
 MOST_AT_ONCE = 64
 """A batch holds its rows locked until it is committed: larger ones save little, and others wait for them."""
@@ -96,7 +98,8 @@ class GroupCommit(Generic[Wish, Verdict]):
 
 def in_one_transaction(db: Database, work: Work[Wish, Verdict], *, step: Step) -> Commit[Wish, Verdict]:
     async def commit(store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[Verdict | Exception]:
-        return await in_transaction(db, store_id, lambda tx: work(tx, store_id, wishes), step=step)
+        opened = partial(db.together, store_id, step=step)
+        return await _with_tries(opened, lambda tx: work(tx, store_id, wishes))
 
     return commit
 
@@ -105,9 +108,15 @@ async def in_transaction(
     db: Database, store_id: StoreId, work: Callable[[Tx], Awaitable[Result]], *, step: Step
 ) -> Result:
     """Runs `work` in one transaction, again when PostgreSQL chose it as a deadlock's victim. Raises Unavailable."""
+    return await _with_tries(partial(db.tenant, store_id, step=step), work)
+
+
+async def _with_tries(
+    opened: Callable[[], AbstractAsyncContextManager[Tx]], work: Callable[[Tx], Awaitable[Result]]
+) -> Result:
     for tries_left in reversed(range(DEADLOCK_TRIES)):
         try:
-            async with db.tenant(store_id, step=step) as tx:
+            async with opened() as tx:
                 return await work(tx)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
             if not tries_left:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contracts.money import to_decimal_text
 from contracts.tenant import StoreId
-from origin.cart.offers import read_prices_in
+from origin.cart.offers import ask_prices
 from origin.cart.pricing import PricedCart, price_cart
 from origin.carts import Cart
 from origin.checkout import attempts, stock
@@ -59,8 +59,9 @@ async def reserve(tx: Tx, store_id: StoreId, wishes: Sequence[Wish], held_second
 
     First come, first served. The levels are locked last: they are what everybody wants.
     """
-    prices = await read_prices_in(tx, store_id, {variant for wish in wishes for variant in wish.cart.variant_ids})
+    asking = await ask_prices(tx, store_id, {variant for wish in wishes for variant in wish.cart.variant_ids})
     open_ones = await _open(tx, store_id, wishes)
+    prices = await asking.read()
     told: dict[Wish, Held | OriginError] = {}
     asked: dict[Wish, NewOrder] = {}
     for wish in wishes:
@@ -78,8 +79,8 @@ async def reserve(tx: Tx, store_id: StoreId, wishes: Sequence[Wish], held_second
 
 async def _open(tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> set[int]:
     """The attempts that are ours still: a lease may have ended, and somebody else gone on or forgotten the attempt."""
-    found = await attempts.lock_all(tx, store_id, [wish.attempt_id for wish in wishes])
-    return {attempt.id for attempt in found.values() if attempt.recovery_point == "started"}
+    locking = await attempts.lock_all(tx, store_id, [wish.attempt_id for wish in wishes])
+    return {attempt.id for attempt in (await locking.read()).values() if attempt.recovery_point == "started"}
 
 
 async def _take(

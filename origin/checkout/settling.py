@@ -4,7 +4,7 @@ The buyer's request, the provider's webhook and the completer may all bring the 
 on the attempt's locked row, and who comes second finds the first one's answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from origin.db import Tx
 from origin.errors import OriginError
 from origin.orders import placing
 from origin.orders.placing import CheckoutOrder
-from origin.orders.receipts import receipts_of_orders
+from origin.orders.receipts import Receipt, receipts_of_orders
 from origin.payments import Declined, Outcome, RequiresAction, Succeeded, Unknown, provider_amount
 
 log = structlog.get_logger()
@@ -29,11 +29,10 @@ LOOK_AT_ACTION_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How long stock is held, and where the shop is."""
+    """`action_seconds`: how long stock is held for one who is at the bank's page. `url_of`: a host's address."""
 
-    held_seconds: float
     action_seconds: float
-    shop_url: str
+    url_of: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,10 @@ class NotPlain(OriginError):
 
 async def settle_paid(tx: Tx, store_id: StoreId, paid: Sequence[Paid], rules: Rules) -> list[Answer | Exception]:
     """Places the orders of all that are as they should be, in a few statements; of the others it says NotPlain."""
-    found = await attempts.lock_all(tx, store_id, {one.attempt_id for one in paid})
-    orders = await placing.checkout_orders(
-        tx, store_id, [attempt.order_id for attempt in found.values() if attempt.order_id], rules.action_seconds
-    )
+    attempt_ids = [one.attempt_id for one in paid]
+    locking = await attempts.lock_all(tx, store_id, attempt_ids)
+    asking = await placing.orders_of_attempts(tx, store_id, attempt_ids, rules.action_seconds)
+    found, orders = await locking.read(), await asking.read()
     told: dict[int, Answer | Exception] = {}
     plain: dict[int, _Sale] = {}
     for one in paid:
@@ -122,7 +121,7 @@ async def place_free(tx: Tx, store_id: StoreId, attempt_id: int, rules: Rules) -
     if attempt.is_finished and attempt.answer:
         return attempt.answer
     assert attempt.order_id is not None
-    order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.held_seconds)
+    order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.action_seconds)
     return (await _place(tx, store_id, [_Sale(attempt, order, None)], rules))[attempt_id]
 
 
@@ -140,7 +139,7 @@ async def refunded(tx: Tx, store_id: StoreId, attempt_id: int, intent_id: str, r
     if attempt.is_finished and attempt.answer:
         return attempt.answer
     assert attempt.order_id is not None
-    order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.held_seconds)
+    order = await placing.checkout_order(tx, store_id, attempt.order_id, rules.action_seconds)
     await placing.record_refund(tx, store_id, order, attempt_id, intent_id)
     answer = Answer(
         AnswerKind.REFUNDED,
@@ -187,24 +186,25 @@ async def _sell_late(tx: Tx, store_id: StoreId, order: CheckoutOrder) -> bool:
 async def _place(tx: Tx, store_id: StoreId, sales: Sequence[_Sale], rules: Rules) -> dict[int, Answer]:
     """What each attempt came to: its order. What was held for it is sold."""
     orders = [sale.order for sale in sales]
-    sold = await stock.sell(tx, store_id, [order.id for order in orders])
-    customers = await placing.upsert_customers(tx, store_id, orders)
+    order_ids = [order.id for order in orders]
+    selling = await stock.sell(tx, store_id, order_ids)
+    await placing.upsert_customers(tx, store_id, orders)
     paid = [(sale.order, sale.attempt.id, sale.paid) for sale in sales if sale.paid]
     if paid:
         await placing.record_payments(tx, store_id, paid)
-    await placing.count_sales(tx, store_id, list(customers))
-    await placing.place(tx, store_id, customers)
-    receipts = await receipts_of_orders(tx, store_id, list(customers))
-    answers = {
-        sale.attempt.id: Answer(
-            AnswerKind.PLACED, more={"order": receipts[sale.order.id].data(rules.shop_url)}, attempt_id=sale.attempt.id
-        )
-        for sale in sales
-    }
+    await placing.count_sales(tx, store_id, order_ids)
+    await placing.place(tx, store_id, orders)
+    asking = await receipts_of_orders(tx, store_id, order_ids)
+    sold, receipts = await selling.read(), await asking.read()
+    answers = {sale.attempt.id: _placed(sale.attempt.id, receipts[sale.order.id], rules) for sale in sales}
     intents = {sale.attempt.id: sale.paid.intent_id if sale.paid else None for sale in sales}
     await attempts.finish_all(tx, store_id, [(of, answer, intents[of]) for of, answer in answers.items()])
     await stock.carry_off(tx, store_id, sold)
     return answers
+
+
+def _placed(attempt_id: int, receipt: Receipt, rules: Rules) -> Answer:
+    return Answer(AnswerKind.PLACED, more={"order": receipt.data(rules.url_of(receipt.host))}, attempt_id=attempt_id)
 
 
 async def _declined(tx: Tx, store_id: StoreId, attempt: Attempt, order: CheckoutOrder, declined: Declined) -> Answer:

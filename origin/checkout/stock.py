@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.tenant import StoreId
+from origin.asked import Asked
 from origin.catalog.changes import stock_moved
 from origin.db import Tx
 
@@ -51,6 +52,7 @@ _MOVE = """
     WHERE level.store_id = %(store_id)s AND level.inventory_item_id = locked.inventory_item_id
       AND level.location_id = locked.location_id
       AND (level.may_oversell OR level.available + %(to_available)s * locked.quantity >= 0)
+    RETURNING level.location_id
 """
 
 
@@ -69,7 +71,7 @@ async def reserve(
         else:
             held += [(order_id, piece) for piece in pieces]
     if held:
-        await _move(tx, store_id, _merged([piece for _, piece in held]), to_available=-1, to_reserved=1)
+        moving = await _move(tx, store_id, _merged([piece for _, piece in held]), to_available=-1, to_reserved=1)
         await tx.execute(
             """INSERT INTO reservation (store_id, order_id, inventory_item_id, location_id, quantity, expires_at)
                SELECT %s, order_id, item_id, location_id, quantity, now() + make_interval(secs => %s)
@@ -77,10 +79,11 @@ async def reserve(
                    AS piece (order_id, item_id, location_id, quantity)""",
             [store_id, seconds, [order_id for order_id, _ in held], *_columns([piece for _, piece in held])],
         )
+        await moving.read()
     return short
 
 
-async def sell(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> list[Piece]:
+async def sell(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> Asked[list[Piece]]:
     """What was held for these orders has been paid: what that is, nothing the second time. The products are locked from
     here on; `carry_off` is to follow before the transaction ends."""
     await _lock_products(tx, store_id, order_ids)
@@ -96,7 +99,7 @@ async def carry_off(tx: Tx, store_id: StoreId, sold: Sequence[Piece]) -> None:
 async def release(tx: Tx, store_id: StoreId, order_id: int) -> None:
     """What was held can be bought by others. Does nothing the second time."""
     await _lock_products(tx, store_id, [order_id])
-    pieces = await _turn(tx, store_id, [order_id], "held", "released")
+    pieces = await (await _turn(tx, store_id, [order_id], "held", "released")).read()
     await _move(tx, store_id, pieces, to_available=1, to_reserved=-1)
     await stock_moved(tx, store_id, {piece.item_id for piece in pieces})
 
@@ -138,7 +141,7 @@ async def take(
 
 async def _take_sold(tx: Tx, store_id: StoreId, order_id: int, pieces: Sequence[Piece]) -> None:
     """From what is available to what is sold, without having been held."""
-    await _move(tx, store_id, pieces, to_available=-1, to_reserved=0)
+    await (await _move(tx, store_id, pieces, to_available=-1, to_reserved=0)).read()
     await tx.execute(
         """INSERT INTO reservation (store_id, order_id, inventory_item_id, location_id, quantity, state, expires_at)
            SELECT %s, %s, item_id, location_id, quantity, 'sold', now()
@@ -223,19 +226,24 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
     return [Piece(item_id, location_id, quantity) for (item_id, location_id), quantity in sums.items()]
 
 
-async def _turn(tx: Tx, store_id: StoreId, order_ids: Sequence[int], old: str, new: str) -> list[Piece]:
+async def _turn(tx: Tx, store_id: StoreId, order_ids: Sequence[int], old: str, new: str) -> Asked[list[Piece]]:
     cursor = await tx.execute(
         """UPDATE reservation SET state = %s WHERE store_id = %s AND order_id = ANY(%s) AND state = %s
-           RETURNING inventory_item_id, location_id, quantity""",
+           RETURNING inventory_item_id AS item_id, location_id, quantity""",
         [new, store_id, list(order_ids), old],
     )
-    rows = await cursor.fetchall()
-    return _merged([Piece(row["inventory_item_id"], row["location_id"], row["quantity"]) for row in rows])
+    return Asked(cursor, lambda rows: _merged([Piece(**row) for row in rows]))
 
 
-async def _move(tx: Tx, store_id: StoreId, pieces: Sequence[Piece], *, to_available: int, to_reserved: int) -> None:
-    if not pieces:
-        return
+async def _move(
+    tx: Tx, store_id: StoreId, pieces: Sequence[Piece], *, to_available: int, to_reserved: int
+) -> Asked[None]:
+    """To be read by who takes: raises if there was less than they had counted at levels that they hold locked."""
+
+    def check(moved: Sequence[Any]) -> None:
+        if to_available < 0 and len(moved) != len(pieces):  # given back may be what was deleted meanwhile
+            raise RuntimeError(f"stock was to be taken at {len(pieces)} levels, and was at {len(moved)}")
+
     items, locations, quantities = _columns(pieces)
     cursor = await tx.execute(
         _MOVE,
@@ -248,8 +256,7 @@ async def _move(tx: Tx, store_id: StoreId, pieces: Sequence[Piece], *, to_availa
             "to_reserved": to_reserved,
         },
     )
-    if to_available < 0 and cursor.rowcount != len(pieces):  # given back may be what was deleted meanwhile
-        raise RuntimeError(f"stock was to be taken at {len(pieces)} levels, and was at {cursor.rowcount}")
+    return Asked(cursor, check)
 
 
 def _columns(pieces: Sequence[Piece]) -> tuple[list[int], list[int], list[int]]:

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from contracts.events import Topic
 from contracts.tenant import StoreId
 from invalidation import outbox
+from origin.asked import Asked
 from origin.cart.pricing import PricedCart, PricedLine
 from origin.db import Tx
 from origin.errors import NotFound
@@ -137,25 +138,37 @@ async def withdraw(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> None:
     await tx.execute("DELETE FROM sales_order WHERE store_id = %s AND id = ANY(%s)", [store_id, list(order_ids)])
 
 
+_CHECKOUT_ORDER = """
+    SELECT id, state, token, email, total_minor, currency, shipping_address,
+           created_at + make_interval(secs => %(held_seconds)s) < now() AS is_late
+    FROM sales_order WHERE store_id = %(store)s AND id {which}
+"""
+# An array is looked up by the index; joined with a big shop's orders, all of those might be read.
+_OF_ATTEMPTS = """= ANY(ARRAY(
+    SELECT order_id FROM checkout_attempt WHERE store_id = %(store)s AND id = ANY(%(attempts)s)))"""
+
+
 async def checkout_order(tx: Tx, store_id: StoreId, order_id: int, held_seconds: float) -> CheckoutOrder:
     """Raises NotFound."""
-    found = await checkout_orders(tx, store_id, [order_id], held_seconds)
-    if not found:
-        raise NotFound("order")
-    return found[order_id]
-
-
-async def checkout_orders(
-    tx: Tx, store_id: StoreId, order_ids: Sequence[int], held_seconds: float
-) -> dict[int, CheckoutOrder]:
-    """Those there are, by id."""
     cursor = await tx.execute(
-        """SELECT id, state, token, email, total_minor, currency, shipping_address,
-                  created_at + make_interval(secs => %s) < now() AS is_late
-           FROM sales_order WHERE store_id = %s AND id = ANY(%s)""",
-        [held_seconds, store_id, list(order_ids)],
+        _CHECKOUT_ORDER.format(which="= %(order)s").encode(),
+        {"store": store_id, "held_seconds": held_seconds, "order": order_id},
     )
-    return {row["id"]: CheckoutOrder(**row) for row in await cursor.fetchall()}
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("order")
+    return CheckoutOrder(**row)
+
+
+async def orders_of_attempts(
+    tx: Tx, store_id: StoreId, attempt_ids: Sequence[int], held_seconds: float
+) -> Asked[dict[int, CheckoutOrder]]:
+    """Those there are, by order. Lock the attempts in a statement before: this one sees what came of them till then."""
+    cursor = await tx.execute(
+        _CHECKOUT_ORDER.format(which=_OF_ATTEMPTS).encode(),
+        {"store": store_id, "held_seconds": held_seconds, "attempts": list(attempt_ids)},
+    )
+    return Asked(cursor, lambda rows: {row["id"]: CheckoutOrder(**row) for row in rows})
 
 
 async def set_state(tx: Tx, store_id: StoreId, order_id: int, state: str) -> None:
@@ -220,7 +233,7 @@ async def record_refund(tx: Tx, store_id: StoreId, order: CheckoutOrder, attempt
     )
 
 
-async def upsert_customers(tx: Tx, store_id: StoreId, orders: Sequence[CheckoutOrder]) -> dict[int, int]:
+async def upsert_customers(tx: Tx, store_id: StoreId, orders: Sequence[CheckoutOrder]) -> None:
     """The buyer of each order, by e-mail address; a newer address replaces the older one."""
     buyers = {order.email.lower(): order.shipping_address or {} for order in orders}
     rows = [
@@ -232,7 +245,7 @@ async def upsert_customers(tx: Tx, store_id: StoreId, orders: Sequence[CheckoutO
         }
         for email, address in buyers.items()
     ]
-    cursor = await tx.execute(
+    await tx.execute(
         """INSERT INTO customer AS known (store_id, email, first_name, last_name, default_address)
            SELECT %s, email, first_name, last_name, address
            FROM jsonb_to_recordset(%s) AS buyer (email text, first_name text, last_name text, address jsonb)
@@ -240,12 +253,9 @@ async def upsert_customers(tx: Tx, store_id: StoreId, orders: Sequence[CheckoutO
            ON CONFLICT (store_id, email) DO UPDATE
            SET first_name = coalesce(nullif(excluded.first_name, ''), known.first_name),
                last_name = coalesce(nullif(excluded.last_name, ''), known.last_name),
-               default_address = coalesce(excluded.default_address, known.default_address), updated_at = now()
-           RETURNING id, email""",
+               default_address = coalesce(excluded.default_address, known.default_address), updated_at = now()""",
         [store_id, Jsonb(rows)],
     )
-    found = {row["email"]: int(row["id"]) for row in await cursor.fetchall()}
-    return {order.id: found[order.email.lower()] for order in orders}
 
 
 async def count_sales(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> None:
@@ -271,23 +281,25 @@ _TAKE_NUMBERS = """
 """
 
 
-async def place(tx: Tx, store_id: StoreId, customers: Mapping[int, int]) -> None:
-    """Gives the orders (order -> customer) their numbers. The counter is the shop's hottest row: commit soon after."""
-    events = [(topic, {"order_id": order_id}) for order_id in customers for topic in _PLACED]
+async def place(tx: Tx, store_id: StoreId, orders: Sequence[CheckoutOrder]) -> None:
+    """Gives the orders their numbers and customers. The counter is the shop's hottest row: commit soon after."""
+    events = [(topic, {"order_id": order.id}) for order in orders for topic in _PLACED]
     await outbox.add_events(tx, store_id, events)
     await tx.execute(
         f"""WITH numbers AS ({_TAKE_NUMBERS})
            UPDATE sales_order SET state = 'placed', number = numbers.value - %(count)s + placed.position,
-               customer_id = placed.customer_id, financial_status = 'paid', processed_at = now(), updated_at = now()
-           FROM numbers, unnest(%(orders)s::bigint[], %(customers)s::bigint[])
-               WITH ORDINALITY AS placed (order_id, customer_id, position)
+               customer_id = (
+                   SELECT id FROM customer WHERE customer.store_id = %(store_id)s AND customer.email = placed.email),
+               financial_status = 'paid', processed_at = now(), updated_at = now()
+           FROM numbers, unnest(%(orders)s::bigint[], %(emails)s::text[])
+               WITH ORDINALITY AS placed (order_id, email, position)
            WHERE sales_order.store_id = %(store_id)s AND sales_order.id = placed.order_id""".encode(),
         {
             "store_id": store_id,
             "first": FIRST_NUMBER,
-            "count": len(customers),
-            "orders": list(customers),
-            "customers": list(customers.values()),
+            "count": len(orders),
+            "orders": [order.id for order in orders],
+            "emails": [order.email.lower() for order in orders],
         },
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts.money import to_decimal_text
 from contracts.tenant import StoreId
+from origin.asked import Asked
 from origin.db import Tx
 from origin.errors import NotFound
 from origin.texts import is_storable
@@ -15,7 +16,7 @@ MAX_TOKEN = 64
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Money is in minor units; `lines` carry an `image_url` if the product still has one."""
+    """Money is in minor units; `lines` carry an `image_url` if the product still has one. `host`: the shop's."""
 
     id: int
     number: int
@@ -32,6 +33,7 @@ class Receipt:
     is_cancelled: bool
     note: str | None
     created_at: str
+    host: str
     card: dict[str, Any] | None
     lines: list[dict[str, Any]]
 
@@ -70,42 +72,44 @@ class Receipt:
         }
 
 
+# In one statement, so that it takes one round trip.
 _RECEIPT = """
     SELECT sales_order.id, number, token, email, sales_order.currency, subtotal_minor, shipping_minor, tax_minor,
            total_minor, shipping_title, shipping_address, financial_status, note,
            cancelled_at IS NOT NULL AS is_cancelled, sales_order.created_at,
+           (SELECT name FROM host WHERE host.store_id = sales_order.store_id AND is_primary) AS host,
            (SELECT card FROM payment WHERE payment.store_id = sales_order.store_id AND payment.order_id = sales_order.id
-             AND kind = 'sale' AND payment.status = 'success' LIMIT 1) AS card
+             AND kind = 'sale' AND payment.status = 'success' LIMIT 1) AS card,
+           (SELECT json_agg(line) FROM (
+               SELECT variant_id, product_id, title, variant_title, sku, quantity, price_minor,
+                      quantity * price_minor AS line_minor, properties,
+                      (SELECT src FROM product_image WHERE product_image.store_id = order_line.store_id
+                         AND product_image.product_id = order_line.product_id
+                       ORDER BY id IS DISTINCT FROM (
+                           SELECT image_id FROM variant
+                           WHERE variant.store_id = order_line.store_id AND variant.id = order_line.variant_id),
+                           position, id
+                       LIMIT 1) AS image_url
+               FROM order_line
+               WHERE order_line.store_id = sales_order.store_id AND order_line.order_id = sales_order.id
+               ORDER BY order_line.position) AS line) AS lines
     FROM sales_order WHERE store_id = %s AND {by} = ANY(%s) AND state = 'placed' AND deleted_at IS NULL
-"""
-
-
-_LINES = """
-    SELECT order_id, variant_id, product_id, title, variant_title, sku, quantity, price_minor,
-           quantity * price_minor AS line_minor, properties,
-           (SELECT src FROM product_image
-             WHERE product_image.store_id = order_line.store_id AND product_image.product_id = order_line.product_id
-             ORDER BY id IS DISTINCT FROM (
-                 SELECT image_id FROM variant
-                 WHERE variant.store_id = order_line.store_id AND variant.id = order_line.variant_id), position, id
-             LIMIT 1) AS image_url
-    FROM order_line WHERE store_id = %s AND order_id = ANY(%s) ORDER BY order_id, position
 """
 
 
 async def receipt_of_order(tx: Tx, store_id: StoreId, order_id: int) -> Receipt:
     """Raises NotFound for what is no placed order of this store."""
-    return _only(await receipts_of_orders(tx, store_id, [order_id]))
+    return _only(await (await receipts_of_orders(tx, store_id, [order_id])).read())
 
 
 async def receipt_of_token(tx: Tx, store_id: StoreId, token: str) -> Receipt:
     """By the address only its buyer knows. Raises NotFound."""
     if not is_storable(token) or len(token) > MAX_TOKEN:
         raise NotFound("order")
-    return _only(await _receipts(tx, store_id, "token", [token]))
+    return _only(await (await _receipts(tx, store_id, "token", [token])).read())
 
 
-async def receipts_of_orders(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> dict[int, Receipt]:
+async def receipts_of_orders(tx: Tx, store_id: StoreId, order_ids: Sequence[int]) -> Asked[dict[int, Receipt]]:
     """By order; what is no placed order of this store is not among them."""
     return await _receipts(tx, store_id, "id", order_ids)
 
@@ -116,15 +120,13 @@ def _only(found: Mapping[int, Receipt]) -> Receipt:
     raise NotFound("order")
 
 
-async def _receipts(tx: Tx, store_id: StoreId, by: str, values: Sequence[int] | Sequence[str]) -> dict[int, Receipt]:
+async def _receipts(
+    tx: Tx, store_id: StoreId, by: str, values: Sequence[int] | Sequence[str]
+) -> Asked[dict[int, Receipt]]:
     cursor = await tx.execute(_RECEIPT.format(by=by).encode(), [store_id, list(values)])
-    rows = await cursor.fetchall()
-    lines: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
-    cursor = await tx.execute(_LINES, [store_id, list(lines)])
-    for line in await cursor.fetchall():
-        lines[line.pop("order_id")].append(line)
-    return {row["id"]: _receipt(row, lines[row["id"]]) for row in rows}
+    return Asked(cursor, lambda rows: {row["id"]: _receipt(row) for row in rows})
 
 
-def _receipt(row: dict[str, Any], lines: list[dict[str, Any]]) -> Receipt:
-    return Receipt(**row | {"created_at": row["created_at"].isoformat(timespec="seconds"), "lines": lines})
+def _receipt(row: Mapping[str, Any]) -> Receipt:
+    made = {"created_at": row["created_at"].isoformat(timespec="seconds"), "lines": row["lines"] or []}
+    return Receipt(**{**row, **made})

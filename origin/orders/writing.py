@@ -85,24 +85,23 @@ async def write(tx: Tx, store_id: StoreId, wanted: WantedOrder, currency: str) -
     await placing.count_sales(tx, store_id, [row["id"]])
     address = wanted.shipping_address or wanted.billing_address
     order = CheckoutOrder(row["id"], "pending", row["token"], wanted.email, total, currency, address, False)
-    customers = await placing.upsert_customers(tx, store_id, [order]) if wanted.email else {}
-    await _place(tx, store_id, order.id, customers.get(order.id), wanted, paid)
+    if wanted.email:
+        await placing.upsert_customers(tx, store_id, [order])
+    await _place(tx, store_id, order.id, wanted, paid)
     if wanted.inventory_behaviour != "bypass":
         await _take_stock(tx, store_id, order.id, wanted, lines)
     return order.id
 
 
-async def _place(
-    tx: Tx, store_id: StoreId, order_id: int, customer_id: int | None, wanted: WantedOrder, paid: Sequence[int]
-) -> None:
+async def _place(tx: Tx, store_id: StoreId, order_id: int, wanted: WantedOrder, paid: Sequence[int]) -> None:
     quiet = {"order_id": order_id, "is_quiet": not (wanted.tells_buyer and wanted.email)}
     await outbox.add_event(tx, store_id, Topic.ORDER_CREATED, quiet)
     number = await placing.take_number(tx, store_id)
     await tx.execute(
-        """UPDATE sales_order SET state = 'placed', number = %s, customer_id = %s, processed_at = now(),
-               updated_at = now()
-           WHERE store_id = %s AND id = %s""",
-        [number, customer_id, store_id, order_id],
+        """UPDATE sales_order SET state = 'placed', number = %(number)s, processed_at = now(), updated_at = now(),
+               customer_id = (SELECT id FROM customer WHERE customer.store_id = %(store)s AND email = %(email)s)
+           WHERE store_id = %(store)s AND id = %(order)s""",
+        {"number": number, "email": wanted.email.lower() or None, "store": store_id, "order": order_id},
     )
     order = await ledger.lock(tx, store_id, order_id)
     for minor in paid:
