@@ -13,7 +13,6 @@ Data = dict[str, Any]
 
 _DEFAULT_TITLE = "Default Title"
 _TRACKED = "shopify"  # the wire word for "stock is counted"; scripts compare with it
-_ANY_QUANTITY = {"min": 1, "max": None, "increment": 1}
 
 
 def absolute_url(url: str, shop_url: str) -> str:
@@ -94,7 +93,7 @@ def _ajax_variant(product: Data, variant: Data, currency: str, shop_url: str) ->
         "compare_at_price": _cents(variant["compare_at_minor"], currency),
         "inventory_management": _TRACKED if variant["is_tracked"] else None,
         "barcode": variant["barcode"],
-        "quantity_rule": _ANY_QUANTITY,
+        "quantity_rule": {"min": 1, "max": variant.get("max_per_order"), "increment": 1},
         "quantity_price_breaks": [],
     }
 

@@ -2,9 +2,8 @@
 so an event handed over twice is one job."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from redis import Redis
-from redis.client import Pipeline
 from rq import Queue, Retry
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
@@ -20,14 +19,14 @@ _KEEP_FAILED_SECONDS = 7 * 86_400
 class EventQueue:
     """rq speaks to the state server without async: call it in a thread. Errors of the connection pass through."""
 
-    def __init__(self, connection: Redis, queues: Mapping[str, Queue], job_seconds: Mapping[str, int]) -> None:
+    def __init__(self, connection: Any, queues: Mapping[str, Queue], job_seconds: Mapping[str, int]) -> None:
         """Both by the queue's name."""
         self._connection = connection
         self._queues = queues
         self._job_seconds = job_seconds
 
     @classmethod
-    def on(cls, connection: Redis, *, job_seconds: int, import_job_seconds: int) -> "EventQueue":
+    def on(cls, connection: Any, *, job_seconds: int, import_job_seconds: int) -> "EventQueue":
         """`connection`: a sync client of the state server."""
         queues = {name: Queue(name, connection=connection, serializer=JSONSerializer) for name in QUEUES}
         return cls(connection, queues, dict.fromkeys(QUEUES, job_seconds) | {IMPORT_QUEUE: import_job_seconds})
@@ -39,7 +38,7 @@ class EventQueue:
             names.execute()
         return enqueued
 
-    def _enqueue_one(self, row: Row, names: Pipeline) -> bool:
+    def _enqueue_one(self, row: Row, names: Any) -> bool:
         """`names`: of the queues, which rq writes down at each job; no worker needs them, so once for all will do."""
         name = queue_of(str(row.topic))
         if name is None:

@@ -116,11 +116,11 @@ def _set(cart: Cart, offer: Offer, properties: Mapping[str, str], wanted: int) -
     """The cart with as much of it as there is, and how much that is."""
     key = line_key(offer.variant_id, properties)
     allowed = min(check_quantity(wanted), MAX_QUANTITY)
-    if offer.available_quantity is not None:
+    if offer.most is not None:
         elsewhere = sum(
             other.quantity for other in cart.lines if other.variant_id == offer.variant_id and other.key != key
         )
-        allowed = min(allowed, max(offer.available_quantity - elsewhere, 0))
+        allowed = min(allowed, max(offer.most - elsewhere, 0))
     line = CartLine(offer.variant_id, allowed, offer.price_minor, offer.full_title, dict(properties))
     is_known = any(other.key == key for other in cart.lines)
     lines = tuple(line if other.key == key else other for other in cart.lines)
@@ -135,7 +135,9 @@ def _set(cart: Cart, offer: Offer, properties: Mapping[str, str], wanted: int) -
 def _refusal(offer: Offer, added: int, *, has_some: bool) -> CartError:
     if offer.available_quantity == 0:
         return CartError(422, f"The product '{offer.full_title}' is already sold out.")
-    if has_some and added <= 0:
+    if offer.is_limited_by_shop:
+        text = f"One order can have at most {offer.max_per_order:,} of '{offer.full_title}'."
+    elif has_some and added <= 0:
         text = "The maximum quantity of this item is already in your cart."
     else:
         text = f"Only {max(added, 0)} items were added to your cart due to availability."

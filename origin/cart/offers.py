@@ -17,6 +17,7 @@ _PRICES = f"""
     SELECT shop.currency, (SELECT json_agg(offer) FROM (
     SELECT variant.id AS variant_id, variant.product_id, variant.inventory_item_id, variant.title AS variant_title,
            ARRAY[variant.option1, variant.option2, variant.option3] AS options, variant.price_minor, variant.sku,
+           variant.max_per_order,
            variant.grams, variant.requires_shipping, variant.taxable,
            variant.inventory_management IS NOT NULL AS is_tracked,
            variant.inventory_policy = 'continue' AS may_oversell,
@@ -39,7 +40,8 @@ _PRICES = f"""
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """`available_quantity` is None when there is no limit. `variant_title` is None for a product without options."""
+    """`available_quantity` and `max_per_order` are None when there is no limit, `variant_title` for a product without
+    options."""
 
     variant_id: int
     product_id: int
@@ -58,10 +60,21 @@ class Offer:
     is_tracked: bool
     available_quantity: int | None
     image: Mapping[str, Any] | None
+    max_per_order: int | None = None
 
     @property
     def full_title(self) -> str:
         return f"{self.title} - {self.variant_title}" if self.variant_title else self.title
+
+    @property
+    def most(self) -> int | None:
+        """How many one order can have of it now, if there is a limit."""
+        return min((each for each in (self.available_quantity, self.max_per_order) if each is not None), default=None)
+
+    @property
+    def is_limited_by_shop(self) -> bool:
+        """By what the shop allows in one order, and not by what there is."""
+        return self.max_per_order is not None and self.most == self.max_per_order
 
     @property
     def url(self) -> str:
@@ -118,4 +131,5 @@ def _offer(row: Mapping[str, Any]) -> Offer:
         is_tracked=row["is_tracked"],
         available_quantity=row["stock"] if is_limited else None,
         image=image(*row["image"]) if row["image"] else None,
+        max_per_order=row["max_per_order"],
     )

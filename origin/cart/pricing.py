@@ -1,5 +1,7 @@
 """A cart at today's prices: pure arithmetic on what the shopper chose and what the catalog offers."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +25,12 @@ class PricedLine:
 
     @property
     def notice(self) -> str | None:
-        left = self.offer.available_quantity
-        if left is None or self.line.quantity < left:
+        most = self.offer.most
+        if most is None or self.line.quantity < most:
             return None
-        return "Sold out" if left == 0 else f"Only {left} left"
+        if self.offer.is_limited_by_shop:
+            return f"At most {most:,} per order"
+        return f"Only {most} left" if most else "Sold out"
 
     def data(self) -> dict[str, Any]:
         """The `line` of docs/snapshots.md."""
@@ -45,7 +49,7 @@ class PricedLine:
             "sku": offer.sku,
             "vendor": offer.vendor,
             "grams": offer.grams,
-            "available_quantity": offer.available_quantity,
+            "available_quantity": offer.most,
             "notice": self.notice,
             "image": offer.image,
             "properties": dict(self.line.properties),
@@ -106,17 +110,25 @@ def price_cart(cart: Cart, prices: Prices) -> PricedCart:
     changed = (
         ["The price of some items has changed."] if any(line.previous_price_minor is not None for line in lines) else []
     )
-    short = [_short(priced) for priced in lines if _is_short(priced)]
+    short = [_short(offer) for offer in short_of(lines)]
     told = [cart.notice] if cart.notice else []
     return PricedCart(cart, prices.currency, lines, (*told, *gone, *changed, *short))
 
 
-def _is_short(priced: PricedLine) -> bool:
-    left = priced.offer.available_quantity
-    return left is not None and priced.line.quantity > left
+def short_of(lines: Iterable[PricedLine]) -> list[Offer]:
+    """What the lines together have more of than one order can have."""
+    offers: dict[int, Offer] = {}
+    sums: Counter[int] = Counter()
+    for priced in lines:
+        offers[priced.offer.variant_id] = priced.offer
+        sums[priced.offer.variant_id] += priced.line.quantity
+    return [offer for offer in offers.values() if offer.most is not None and sums[offer.variant_id] > offer.most]
 
 
-def _short(priced: PricedLine) -> str:
-    left = priced.offer.available_quantity
-    title = priced.offer.full_title
-    return f"Only {left} of “{title}” left." if left else f"“{title}” has sold out. Please remove it to go on."
+def _short(offer: Offer) -> str:
+    title = offer.full_title
+    if offer.is_limited_by_shop:
+        return f"One order can have at most {offer.max_per_order:,} of “{title}”. Please change its quantity to go on."
+    return (
+        f"Only {offer.most} of “{title}” left." if offer.most else f"“{title}” has sold out. Please remove it to go on."
+    )

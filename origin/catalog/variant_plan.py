@@ -12,6 +12,7 @@ from origin.errors import Invalid
 
 MAX_VARIANTS = 2048
 MAX_GRAMS = 10**12
+MAX_PER_ORDER = 1_000_000
 POLICIES = ("deny", "continue")
 
 
@@ -40,6 +41,7 @@ class Variant:
     taxable: bool = True
     tax_code: str | None = None
     image_id: int | None = None
+    max_per_order: int | None = None
 
     @property
     def options(self) -> tuple[str | None, str | None, str | None]:
@@ -68,6 +70,7 @@ class VariantChange(TypedDict, total=False):
     taxable: bool | None
     tax_code: str | None
     image_id: int | None
+    max_per_order: int | None
     inventory_quantity: int | None  # of a new variant only: what there is at the primary location
     cost: str | None
 
@@ -253,6 +256,12 @@ def _tracker(value: str | None) -> str | None:
     return "shopify" if text in {"stoa", "shopify"} else text
 
 
+def _limit(value: int | None) -> int | None:
+    if value is not None and not 0 < value <= MAX_PER_ORDER:
+        raise ValueError(f"must be from 1 to {MAX_PER_ORDER:,}, or null for no limit")
+    return value
+
+
 _READERS: dict[str, Any] = {
     "option1": _first_option,
     "option2": _optional,
@@ -267,4 +276,5 @@ _READERS: dict[str, Any] = {
     "requires_shipping": lambda value: value is not False,
     "taxable": lambda value: value is not False,
     "image_id": lambda value: value or None,
+    "max_per_order": _limit,
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from contracts.money import to_decimal_text
 from contracts.tenant import StoreId
 from origin.cart.offers import ask_prices
-from origin.cart.pricing import PricedCart, price_cart
+from origin.cart.pricing import PricedCart, price_cart, short_of
 from origin.carts import Cart
 from origin.checkout import attempts, stock
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, Answer, AnswerKind, cart_taken
@@ -134,6 +134,9 @@ def _check(priced: PricedCart, wanted: Submission) -> None:
             for line in gone
         ]
         raise Refused(Answer(AnswerKind.STOCK_GONE, f"“{gone[0].title}” is no longer available.", {"lines": lines}))
+    for offer in short_of(priced.lines):
+        if offer.is_limited_by_shop:
+            raise Invalid({"cart": [f"has more of “{offer.full_title}” than one order can: {offer.max_per_order:,}"]})
     if priced.requires_shipping and wanted.address is None:
         raise missing_address()
     total = total_minor(priced)

@@ -27,7 +27,7 @@ PRODUCT_COLUMNS = """
     ARRAY(SELECT json_build_array(
             variant.id, title, position, option1, option2, option3, price_minor, compare_at_minor, variant.sku, barcode,
             grams, weight_unit, availability, inventory_policy, inventory_management, variant.requires_shipping,
-            taxable, image_id, variant.created_at, variant.updated_at,
+            taxable, image_id, max_per_order, variant.created_at, variant.updated_at,
             CASE WHEN availability = 'low' THEN (
                 SELECT sum(greatest(available, 0))::bigint FROM inventory_level
                 WHERE inventory_level.store_id = variant.store_id
@@ -37,7 +37,8 @@ PRODUCT_COLUMNS = """
 """
 _OF_A_VARIANT = (  # in the order of the array
     "id title position option1 option2 option3 price_minor compare_at_minor sku barcode grams weight_unit availability "
-    "inventory_policy inventory_management requires_shipping taxable image_id created_at updated_at low_stock_quantity"
+    "inventory_policy inventory_management requires_shipping taxable image_id max_per_order created_at updated_at "
+    "low_stock_quantity"
 ).split()
 
 
@@ -158,7 +159,7 @@ def _options(options: list[dict[str, Any]], variants: list[dict[str, Any]]) -> l
 
 _KEPT = (
     "id title position price_minor compare_at_minor sku barcode grams weight_unit availability low_stock_quantity "
-    "inventory_policy requires_shipping taxable image_id created_at updated_at"
+    "inventory_policy requires_shipping taxable image_id max_per_order created_at updated_at"
 ).split()
 
 

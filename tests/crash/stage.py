@@ -132,7 +132,9 @@ class Stage:
         body = {"email": email, "shipping_address": ADDRESS, "payment_method": "pm_card_visa", "cart": token, **wanted}
         headers = shop.edge_headers | {"Idempotency-Key": email}
         for _ in range(times):
-            await self.ask("POST", "/checkout", headers, json=body)
+            answer = await self.ask("POST", "/checkout", headers, json=body)
+            while answer is not None and answer.status_code == 503 and not self.armed.has_crashed:
+                answer = await self.ask("POST", "/checkout", headers, json=body)  # as it says: the machine is busy
         if self.random.random() < 0.5:
             await self.recover(shop)  # the completer may come first, or the buyer
         else:

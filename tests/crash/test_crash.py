@@ -80,7 +80,7 @@ async def test_the_origin_may_end_anywhere(stage):
         shop = await stage.shop(case)
         stage.armed = armed = await stage.programs.origin(stage.origin_port, str(case))
         await story(stage, case, shop)
-        assert armed.has_crashed, f"{case} was not reached"
+        assert armed.has_crashed, f"{case} was not reached: {armed.said[-3000:]}"
         stage.armed.end()
         armed.end()
     await judge(stage, [case for _, case in told], has_mail=False)

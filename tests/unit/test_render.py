@@ -252,3 +252,16 @@ def test_importing_the_renderer_loads_no_database_driver() -> None:
         "sys.exit(any(name.split('.')[0] in ('psycopg', 'origin', 'redis') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_limit_is_told_before_it_is_met(renderer: Renderer) -> None:
+    page = _page("/products/ash-glazed-breakfast-bowl")
+    free, limited = snapshots.page_snapshot("acorn", page), snapshots.page_snapshot("acorn", page)
+    for variant in limited.parts["product"].data["variants"]:
+        variant["max_per_order"] = 2
+    text = renderer.render(snapshots.tenant(), page, limited).body.decode()
+    assert "Limited to 2 per order" in text
+    assert re.search(r'name="quantity" value="1" min="1" max="2"', text)
+    text = renderer.render(snapshots.tenant(), page, free).body.decode()
+    assert "per order" not in text
+    assert re.search(r'name="quantity" value="1" min="1" max="999"', text)

@@ -35,6 +35,7 @@ class VariantInput(Input):
     taxable: Flag | None = None
     tax_code: Short | None = None
     image_id: Identifier | None = None
+    max_per_order: Whole | None = Field(None, description="what one checkout can order of it at most; null: no limit")
 
     def change(self) -> VariantChange:
         return cast(VariantChange, self.given("id", "position", "inventory_quantity"))

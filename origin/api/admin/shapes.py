@@ -69,7 +69,14 @@ class Shapes:
         copied = (
             *("id", "product_id", "title", "sku", "position", "inventory_policy", "fulfillment_service"),
             *("inventory_management", "option1", "option2", "option3", "taxable", "barcode", "grams", "image_id"),
-            *("weight_unit", "inventory_item_id", "requires_shipping", "tax_code", "inventory_quantity"),
+            *(
+                "weight_unit",
+                "inventory_item_id",
+                "requires_shipping",
+                "tax_code",
+                "inventory_quantity",
+                "max_per_order",
+            ),
         )
         return {
             **{name: row[name] for name in copied},
