@@ -24,15 +24,16 @@ from edge_renderer.heads import Heads
 from edge_renderer.hit_path import HitPath
 from edge_renderer.metrics import AnswerCollector, CounterCollector, EdgeMetrics, Gauge, GaugeCollector
 from edge_renderer.ops import OpsApp
+from edge_renderer.origin_lines import OriginLines
 from edge_renderer.origin_reach import OriginReach
 from edge_renderer.pages import PageMaker
-from edge_renderer.passthrough import Passthrough
+from edge_renderer.passthrough import Passthrough, passing_session
 from edge_renderer.release import release_of
 from edge_renderer.render import Renderer, RenderLimits
 from edge_renderer.serve import Shopfront
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.shedding import LoopWatch
-from edge_renderer.snapshots import OriginClient, origin_session
+from edge_renderer.snapshots import OriginClient, lines_to_origin
 from edge_renderer.tenants import Tenants
 from edge_renderer.theme_assets import ThemeAssets
 from edge_renderer.themes import ThemeLibrary
@@ -92,8 +93,8 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
     follower = Follower(bus, clock)
     fairness = fairness_of(settings, clock)
     tiers = _tiers(settings, shared, follower, bus, fairness, counters, clock)
-    session = origin_session(settings)
-    edge = _edge(settings, theming, tiers, Hearing(follower, clock), fairness, session)
+    session, lines = passing_session(settings), lines_to_origin(settings)
+    edge = _edge(settings, theming, tiers, Hearing(follower, clock), fairness, session, lines)
     watch = LoopWatch(edge.metrics.loop_lag_seconds.observe, fairness.shedder.judge)
     tasks = [asyncio.create_task(follower.run()), asyncio.create_task(watch.run())]
     try:
@@ -106,6 +107,7 @@ async def running_edge(settings: EdgeSettings, theming: Theming, clock: Clock = 
         await tiers.close()
         await edge.reach.close()
         await session.close()
+        await lines.close()
         await shared.close()
         await bus.close()
 
@@ -158,13 +160,14 @@ def _edge(
     hearing: Hearing,
     fairness: Fairness,
     session: aiohttp.ClientSession,
+    lines: OriginLines,
 ) -> Edge:
     registry = CollectorRegistry()
     follower = hearing.follower
     metrics = EdgeMetrics(registry)
     follower.measure(metrics.commit_to_applied_seconds.observe)
     registry.register(CounterCollector("stoa_edge_follower", follower.counters))
-    origin = OriginClient(session, metrics, settings)
+    origin = OriginClient(lines, metrics, settings)
     away: Gauge = ("stoa_edge_origin_away", "1 while the origin is silent", lambda: origin.reach.is_away)
     fragments: Gauge = ("stoa_edge_fragment_bytes", "Parts of pages kept", lambda: theming.fragments.held_bytes)
     registry.register(GaugeCollector([*_gauges(tiers, hearing), *fairness.gauges(), away, fragments]))

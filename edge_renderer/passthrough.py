@@ -17,7 +17,6 @@ from edge_renderer.metrics import EdgeMetrics
 from edge_renderer.origin_reach import OriginReach
 from edge_renderer.request import Request
 from edge_renderer.settings import EdgeSettings
-from edge_renderer.snapshots import read_capped
 from edge_renderer.turns import Turns
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
@@ -51,6 +50,20 @@ _ANSWERED = frozenset(
 )
 _FORBIDDEN_IN_HEADER = frozenset(b"\r\n\0")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def passing_session(settings: EdgeSettings) -> aiohttp.ClientSession:
+    """Kept-alive connections to the origin, and nothing added to a request: no cookies, no proxy, no other host."""
+    connector = aiohttp.TCPConnector(
+        limit=settings.edge_origin_connections, keepalive_timeout=settings.edge_origin_keepalive_seconds
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.edge_connect_seconds),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+    )
 
 
 class Passthrough:
@@ -148,6 +161,22 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
             raise BadRequest(f"The request's body is over {limit_bytes} bytes.", 413)
         if not message.get("more_body", False):
             return body
+
+
+async def read_capped(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+    """Raises OriginUnavailable as soon as the body is over the limit, without reading on."""
+    length = response.content_length
+    if length is not None and length <= limit_bytes:
+        return await response.read()
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > limit_bytes:
+            response.close()
+            raise OriginUnavailable(f"the origin's answer is over {limit_bytes} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _answered_headers(response: aiohttp.ClientResponse) -> list[HeaderLine]:

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-import aiohttp
 import msgpack
-from yarl import URL
 
 from contracts.keys import host_tag, shop_tag
 from contracts.page import Page
@@ -20,6 +18,7 @@ from contracts.snapshot import MAX_SNAPSHOT_BYTES, Snapshot, SnapshotError
 from contracts.tenant import StoreId, Tenant
 from edge_renderer.errors import OriginUnavailable
 from edge_renderer.metrics import EdgeMetrics
+from edge_renderer.origin_lines import OriginLines, Reply
 from edge_renderer.origin_reach import OriginReach
 from edge_renderer.settings import EdgeSettings
 
@@ -50,33 +49,20 @@ class FetchedFile:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-def origin_session(settings: EdgeSettings) -> aiohttp.ClientSession:
-    """Kept-alive connections to the origin, and nothing added to a request: no cookies, no proxy, no other host."""
-    connector = aiohttp.TCPConnector(
-        limit=settings.edge_origin_connections, keepalive_timeout=settings.edge_origin_keepalive_seconds
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.edge_connect_seconds),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+def lines_to_origin(settings: EdgeSettings) -> OriginLines:
+    return OriginLines(
+        settings.origin_url,
+        {"stoa-edge-secret": settings.edge_secret},
+        most=settings.edge_origin_connections,
+        connect_seconds=settings.edge_connect_seconds,
+        idle_seconds=settings.edge_origin_keepalive_seconds,
     )
 
 
 class OriginClient:
-    def __init__(self, session: aiohttp.ClientSession, metrics: EdgeMetrics, settings: EdgeSettings) -> None:
-        self._session = session
+    def __init__(self, lines: OriginLines, metrics: EdgeMetrics, settings: EdgeSettings) -> None:
+        self._lines = lines
         self._metrics = metrics
-        self._base = settings.origin_url.rstrip("/")
-        self._headers = {"Stoa-Edge-Secret": settings.edge_secret}
         self._seconds = settings.edge_read_seconds
         self._file_bytes = settings.edge_file_body_bytes
         self.reach = OriginReach(self._is_there, settings.edge_look_seconds)
@@ -86,8 +72,8 @@ class OriginClient:
         edge has not met costs one request."""
         path = f"/internal/hosts/{quote(host, safe='')}"
         answer = await self._get(path, MAX_SNAPSHOT_BYTES, {"target": target} if target else None)
-        tags = frozenset(filter(None, _TAG_SEPARATOR.split(answer.headers.get("Stoa-Tags", "")))) | {host_tag(host)}
-        if answer.status == 404 and "Stoa-Tags" in answer.headers:
+        tags = frozenset(filter(None, _TAG_SEPARATOR.split(answer.headers.get("stoa-tags", "")))) | {host_tag(host)}
+        if answer.status == 404 and "stoa-tags" in answer.headers:
             return HostAnswer(None, tags)
         if answer.status != 200:
             raise OriginUnavailable(_explained(answer.status, "a host"))
@@ -114,18 +100,18 @@ class OriginClient:
             return None
         if answer.status != 200:
             raise OriginUnavailable(_explained(answer.status, "a file"))
-        return FetchedFile(answer.headers.get("Content-Type", "application/octet-stream"), answer.body)
+        return FetchedFile(answer.headers.get("content-type", "application/octet-stream"), answer.body)
 
     async def _snapshot(
         self, store_id: StoreId, kind: str, params: Mapping[str, str], etag: str | None
     ) -> FetchedSnapshot | None:
         path = f"/internal/stores/{store_id}/{kind}"
-        answer = await self._get(path, MAX_SNAPSHOT_BYTES, params, {"If-None-Match": etag} if etag else {})
+        answer = await self._get(path, MAX_SNAPSHOT_BYTES, params, {"if-none-match": etag} if etag else {})
         if answer.status == 304 and etag:
             return None
         if answer.status != 200:
             raise OriginUnavailable(_explained(answer.status, f"a {kind}"))
-        return _decoded_snapshot(answer.body, answer.headers.get("ETag", ""))
+        return _decoded_snapshot(answer.body, answer.headers.get("etag", ""))
 
     async def _get(
         self,
@@ -133,59 +119,33 @@ class OriginClient:
         limit_bytes: int,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> _Answer:
-        """Asks once more if a kept connection turns out dead: the origin was restarted, and asking is harmless."""
+    ) -> Reply:
         if self.reach.is_away:
             raise OriginUnavailable("the origin has been silent")
-        url = URL(f"{self._base}{path}{'?' + urlencode(params) if params else ''}", encoded=True)
-        sent = {**self._headers, **headers} if headers else self._headers
+        target = f"{path}?{urlencode(params)}" if params else path
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._seconds):
-                try:
-                    return await self._get_once(url, limit_bytes, sent)
-                except aiohttp.ClientConnectorError:
-                    raise
-                except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
-                    return await self._get_once(url, limit_bytes, sent)
+                reply = await self._lines.get(target, limit_bytes, headers)
         except TimeoutError as error:
             self.reach.suspect()
             raise OriginUnavailable(f"the origin took longer than {self._seconds} s") from error
-        except aiohttp.ClientError as error:
-            raise OriginUnavailable(f"the origin cannot be reached: {type(error).__name__}") from error
+        except ConnectionError as error:
+            raise OriginUnavailable(f"the origin cannot be reached: {error}") from error
         finally:
             self._metrics.ask_seconds.observe(time.perf_counter() - began)
+        timing = _TIMING.fullmatch(reply.headers.get("server-timing", ""))
+        if timing:
+            self._metrics.database_seconds.inc(float(timing[1]) / 1000)
+            self._metrics.origin_seconds.inc(float(timing[2]) / 1000)
+        return reply
 
     async def _is_there(self) -> bool:
         try:
             async with asyncio.timeout(self._seconds):
-                return (await self._get_once(URL(f"{self._base}/health"), _MAX_HEALTH_BYTES, {})).status < 500
-        except (OriginUnavailable, aiohttp.ClientError, TimeoutError):
+                return (await self._lines.get("/health", _MAX_HEALTH_BYTES)).status < 500
+        except (ConnectionError, TimeoutError):
             return False
-
-    async def _get_once(self, url: URL, limit_bytes: int, headers: Mapping[str, str]) -> _Answer:
-        async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-            timing = _TIMING.fullmatch(response.headers.get("Server-Timing", ""))
-            if timing:
-                self._metrics.database_seconds.inc(float(timing[1]) / 1000)
-                self._metrics.origin_seconds.inc(float(timing[2]) / 1000)
-            return _Answer(response.status, response.headers, await read_capped(response, limit_bytes))
-
-
-async def read_capped(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
-    """Raises OriginUnavailable as soon as the body is over the limit, without reading on."""
-    length = response.content_length
-    if length is not None and length <= limit_bytes:
-        return await response.read()
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > limit_bytes:
-            response.close()
-            raise OriginUnavailable(f"the origin's answer is over {limit_bytes} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _explained(status: int, asked_for: str) -> str:

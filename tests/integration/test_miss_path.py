@@ -12,7 +12,7 @@ from contracts.snapshot import Snapshot
 from contracts.tenant import StoreId
 from edge_renderer.errand import Errand
 from edge_renderer.metrics import EdgeMetrics
-from edge_renderer.snapshots import OriginClient, origin_session
+from edge_renderer.snapshots import OriginClient, lines_to_origin
 from loadtest.shops import made_up_shops
 from origin.db import Database
 from tests.fixtures import snapshots
@@ -70,10 +70,11 @@ async def errands(origin: ScriptedOrigin, edge: Worker) -> dict[StoreId, Errand]
     """Both shops' hosts asked about, with a page of each brought along."""
     made = {ACORN_ID: errand_of(edge, BOWL), BIRCH_ID: errand_of(edge, TEA)}
     settings = edge_settings(origin.url)
-    async with origin_session(settings) as session:
-        client = OriginClient(session, EdgeMetrics(CollectorRegistry()), settings)
-        for name, errand in zip(("acorn", "birch"), made.values(), strict=True):
-            await errand.run(client, f"{name}.example.com")
+    lines = lines_to_origin(settings)
+    client = OriginClient(lines, EdgeMetrics(CollectorRegistry()), settings)
+    for name, errand in zip(("acorn", "birch"), made.values(), strict=True):
+        await errand.run(client, f"{name}.example.com")
+    await lines.close()
     return made
 
 
