@@ -6,6 +6,8 @@ ARGS ?=
 NAME ?=
 # Tests mostly wait, so there are more workers than cores.
 WORKERS ?= 3
+# Modules are compiled once for all programs and workers, also where somebody's shell forbids Python to keep that.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup up test check format bench lock clean
 
@@ -25,8 +27,8 @@ up: setup
 
 test: setup
 	@$(BIN)/python -m tests.browser.install
+	$(BIN)/python -m pytest -m alone $(ARGS)  # first, for it compiles the tests for the workers too
 	$(BIN)/python -m pytest -n $(WORKERS) --max-worker-restart 0 -m "not alone" $(ARGS)
-	$(BIN)/python -m pytest -m alone $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

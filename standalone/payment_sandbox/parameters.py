@@ -7,6 +7,7 @@ import sys
 import types
 import typing
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from stripe._request_options import RequestOptions
@@ -86,6 +87,7 @@ def _check(shape: Shape, value: Any, path: str) -> None:
             _check(shape.fields[name], child, child_path)
 
 
+@cache
 def _shape_of_class(params: Any) -> Shape:
     own = {name: hint for name, hint in params.__annotations__.items() if name not in RequestOptions.__annotations__}
     # The library writes its hints as texts; those of RequestOptions name things it imports for checkers only.
