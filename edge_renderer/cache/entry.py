@@ -208,10 +208,11 @@ def _unpacked(zipped: bytes, body_bytes: int) -> bytes:
     if not 0 < body_bytes <= MAX_ENTRY_BYTES:
         raise EntryError(f"a body of {body_bytes} bytes is none")
     try:
-        body: bytes = isal_zlib.decompress(zipped, _GZIP_WINDOW_BITS, body_bytes)
+        reader = isal_zlib.decompressobj(_GZIP_WINDOW_BITS)
+        body: bytes = reader.decompress(zipped, body_bytes + 1)  # a few bytes can say millions
     except IsalError as error:  # type: ignore[misc]  # a class, whatever the library's stub says
         raise EntryError(f"what was compressed cannot be read: {error}") from error
-    if len(body) != body_bytes:
+    if len(body) != body_bytes or not reader.eof or reader.unused_data:
         raise EntryError("what was compressed is not what it was said to be")
     return body
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -174,7 +175,7 @@ def test_c3_whatever_else_stands_under_a_key_is_not_served(cached: Cached) -> No
         ours[:16],
         b"",
         bytes([ours[0] ^ 1]) + ours[1:],
-        ours.replace(b"Acorn Pottery", b"Evils Pottery"),
+        ours.replace(b"product", b"protect"),
         b"\x00" * 16 + ours[16:],
         b"x" * (MAX_ENTRY_BYTES + 17),
     ]
@@ -215,13 +216,20 @@ def test_c3_an_old_entry_put_back_is_not_served(cached: Cached, state_url: str) 
 
 
 _KEY = b"k" * 32
-_FIELDS: list[Any] = [1, "p/1/x", 1, 200, [[b"content-type", b"text/html"]], b"body", None, None, '"e"', ["t/1/shop"]]
+_FIELDS: list[Any] = [2, "p/1/x", 1, 200, [[b"content-type", b"text/html"]], b"body", None, '"e"', ["t/1/shop"]]
 _FIELDS += [["epoch", 1, 0], "", 1000]
 
 
 def _with(index: int, value: Any) -> bytes:
     fields = list(_FIELDS)
     fields[index] = value
+    packed: bytes = msgpack.packb(fields)
+    return packed
+
+
+def _with_gzip(zipped: Any, body_bytes: Any) -> bytes:
+    fields = list(_FIELDS)
+    fields[5:7] = body_bytes, zipped
     packed: bytes = msgpack.packb(fields)
     return packed
 
@@ -237,7 +245,7 @@ _BOMBS: list[bytes] = [
     b"\xdd\x00\x00\x00\x0d" * 3,
     b"\xc1",
     b"",
-    _with(0, 2),
+    _with(0, 1),
     _with(1, b"p/1/x"),
     _with(1, "p/2/x"),
     _with(2, 2),
@@ -252,12 +260,19 @@ _BOMBS: list[bytes] = [
     _with(5, "text"),
     _with(5, msgpack.ExtType(1, b"x" * 100)),
     _with(5, msgpack.Timestamp(1, 1)),
-    _with(9, []),
-    _with(9, ["t/2/shop"]),
-    _with(9, "t/1/shop"),
-    _with(10, ["epoch", 1]),
-    _with(10, ["epoch", 2**70 % 2**63, -1.5]),
-    _with(12, "for ever"),
+    _with_gzip(gzip.compress(b"body"), b"body"),
+    _with_gzip(gzip.compress(b"body"), 3),
+    _with_gzip(gzip.compress(b"body"), 5),
+    _with_gzip(gzip.compress(b"body")[:-1], 4),
+    _with_gzip(gzip.compress(b"body"), 2**40),
+    _with_gzip(gzip.compress(bytes(64 * 1024 * 1024)), 4),
+    _with_gzip("body", 4),
+    _with(8, []),
+    _with(8, ["t/2/shop"]),
+    _with(8, "t/1/shop"),
+    _with(9, ["epoch", 1]),
+    _with(9, ["epoch", 2**70 % 2**63, -1.5]),
+    _with(11, "for ever"),
     msgpack.packb([*_FIELDS, "one more"]),
     msgpack.packb(dict(enumerate(_FIELDS))),
     msgpack.packb(_FIELDS) + b"\xc0",
