@@ -1,9 +1,10 @@
 """The origin's ASGI app: its routes, and what they work with, built when it starts and closed when it stops."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -20,6 +21,7 @@ from origin.checkout.completer import Completer
 from origin.checkout.flow import Checkouts
 from origin.checkout.reconciler import RECONCILER_LOCK, Reconciler
 from origin.checkout.waiting_room import waiting_room_of
+from origin.checkout.watchman import WATCHMAN_LOCK, Watchman
 from origin.collaborators import Collaborators
 from origin.db import Database
 from origin.jobs.imports import keep_resuming
@@ -31,7 +33,9 @@ from origin.settings import OriginSettings
 from origin.sole_worker import SoleWorker
 
 ROUNDS_MISSED = 3
-"""Then another origin reconciles."""
+"""Then another origin does what one does for all."""
+BOOKS_SECONDS = 60.0
+"""A look at a large shop's books may take so long."""
 THEMES = Path(__file__).parent.parent / "themes"
 STOREFRONT = (*checkout.ROUTES, *webhook.ROUTES, *cart.ROUTES, *orders.ROUTES)  # looked through in this order
 ROUTERS = (health.router, platform.router, *admin.routers)
@@ -43,6 +47,23 @@ class OriginApp(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or not await self.state.internal.answer(scope, receive, send):
             await super().__call__(scope, receive, send)
+
+
+@asynccontextmanager
+async def _at_work(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Beside the requests; cancelled when they end."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def _sole(settings: OriginSettings, lock_id: int, round_seconds: float) -> SoleWorker:
+    return SoleWorker(settings.router_database_url, lock_id, ROUNDS_MISSED * round_seconds)
 
 
 def create_app(settings: OriginSettings) -> FastAPI:
@@ -64,21 +85,23 @@ def create_app(settings: OriginSettings) -> FastAPI:
             settings, db, state, payments, checkouts, room, Moves(db, payments), themes
         )
         app.state.internal = InternalRoutes(app.state.collaborators)
-        sole = SoleWorker(settings.router_database_url, RECONCILER_LOCK, ROUNDS_MISSED * settings.reconcile_seconds)
         metrics = OriginMetrics()
         reconciler = Reconciler(db, checkouts, PaymentList(payments.client), metrics, settings)
-        reconciling = asyncio.create_task(reconciler.run(sole))
-        completer = asyncio.create_task(Completer(db, checkouts, payments, settings.reservation_seconds).run())
-        resuming = asyncio.create_task(keep_resuming(db))
+        watchman = Watchman(db, metrics, settings)
+        reconciling = _sole(settings, RECONCILER_LOCK, settings.reconcile_seconds)
+        watching = _sole(settings, WATCHMAN_LOCK, settings.book_check_seconds + BOOKS_SECONDS)
         try:
-            with ops_server(metrics, settings.origin_ops_port):
-                yield
+            async with _at_work(
+                Completer(db, checkouts, payments, settings.reservation_seconds).run(),
+                keep_resuming(db),
+                reconciler.run(reconciling),
+                watchman.run(watching),
+            ):
+                with ops_server(metrics, settings.origin_ops_port):
+                    yield
         finally:
-            for task in (completer, resuming, reconciling):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            await sole.close()
+            await reconciling.close()
+            await watching.close()
             await payments.close()
             await state.aclose()
             await db.close()

@@ -129,6 +129,14 @@ class Database:
                 crash_points.committed(step)
 
     @asynccontextmanager
+    async def moment(self, store_id: StoreId) -> AsyncIterator[Tx]:
+        """To read only: all statements see the tenant as it was at one moment, whatever is written meanwhile."""
+        async with _connection(self._app) as connection:
+            await connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + _tenant_is(store_id))
+            yield connection
+            await connection.execute("COMMIT")
+
+    @asynccontextmanager
     async def together(self, store_id: StoreId, *, step: Step) -> AsyncIterator[Tx]:
         """The same in psycopg's pipeline mode: nothing is waited for until a result is read, or the transaction ends.
 

@@ -26,6 +26,14 @@ class OriginMetrics:
         self._reconciled_at = Gauge(
             "stoa_origin_reconciled_at_seconds", "When the last round ended, of the epoch", registry=self.registry
         )
+        self._broken = Gauge(
+            "stoa_origin_books_broken",
+            "Things that must hold of shops' stock, orders and payments, and did not when last looked at",
+            registry=self.registry,
+        )
+        self._books_at = Gauge(
+            "stoa_origin_books_checked_at_seconds", "When a shop's books were last looked at", registry=self.registry
+        )
         for why in Why:
             self._found.labels(why)
 
@@ -41,6 +49,15 @@ class OriginMetrics:
         """Another origin does, and its numbers count."""
         self._disagreeing.clear()
         self._reconciled_at.set(0)
+
+    def has_checked_books(self, broken: int) -> None:
+        self._broken.set(broken)
+        self._books_at.set_to_current_time()
+
+    def is_not_checking_books(self) -> None:
+        """Another origin does, and its numbers count."""
+        self._broken.set(0)
+        self._books_at.set(0)
 
 
 @contextmanager

@@ -50,6 +50,9 @@ class OriginSettings(BaseSettings):
     reconcile_grace_seconds: int = Field(
         60, ge=0, description="a younger payment that is not settled is not compared yet"
     )
+    book_check_seconds: float = Field(
+        10.0, gt=0, description="between two looks at what must hold of a shop's books; one origin looks, shop by shop"
+    )
     reservation_seconds: int = Field(900, ge=1, description="how long stock is held for a checkout")
     checkout_shop_at_once: int = Field(
         32, ge=1, description="checkouts of a shop a process works on, those at the provider aside; more wait in line"

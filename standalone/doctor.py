@@ -41,6 +41,7 @@ async def examine(data_dir: Path) -> list[Finding]:
             _server("cache", check_valkey(ready.cache_url, "The cache server"), logs),
             _health("origin", ready.origin, logs),
             _health("relay", ready.relay_ops_url, logs),
+            _books(client, ready, logs),
             _storefront(client, ready),
             *(_edge(client, number, worker, logs) for number, worker in enumerate(ready.edge_workers, 1)),
         ]
@@ -113,6 +114,19 @@ async def _edge(client: httpx.AsyncClient, number: int, worker: EdgeWorker, logs
     if _metric(metrics, "stoa_edge_has_lease") != 1:
         return Finding(part, False, "has no lease, so it asks the origin about every page: look at state and relay")
     return Finding(part, True, f"answers; what it knows of the bus is {age_seconds or 0:.2f} s old")
+
+
+async def _books(client: httpx.AsyncClient, ready: Ready, logs: Path) -> Finding:
+    """What the origin saw when it last looked at its shops' stock, orders and payments."""
+    log = logs / "origin.log"
+    try:
+        metrics = (await client.get(f"{ready.origin_ops_url}/metrics")).text
+    except httpx.HTTPError:
+        return Finding("books", False, f"cannot be asked about at {ready.origin_ops_url}: read {log}")
+    broken = int(_metric(metrics, "stoa_origin_books_broken") or 0)
+    if broken:
+        return Finding("books", False, f"do not hold in {broken} places: {log} says where (“the books do not hold”)")
+    return Finding("books", True, "of stock, orders and payments hold")
 
 
 def _metric(metrics: str, name: str) -> float | None:

@@ -18,10 +18,11 @@ from rich.console import Console
 
 from contracts.tenant import StoreId
 from loadtest import obvious_checkout
-from loadtest.buyers import checkouts, payments_that_take, stock_up
+from loadtest.buyers import PLENTY, checkouts, payments_that_take, stock_up
 from loadtest.closed_loop import closed_loop
 from loadtest.cpu_time import cpu_ms_each, cpu_seconds
 from loadtest.open_loop import Address, Report, open_loop
+from loadtest.rest import breaks_at_rest
 from loadtest.shops import made_up_shops
 from standalone.data_folder import DataFolder
 from standalone.ready_file import Ready, read_ready
@@ -46,6 +47,11 @@ class Counter:
         parts = urlsplit(self.ready.origin)
         return parts.hostname or "127.0.0.1", parts.port or 80
 
+    async def breaks(self, console: Console) -> list[str]:
+        """Its e-mails may still be on their way: they wait for the shoppers."""
+        began_with = dict.fromkeys(self.variants, PLENTY)
+        return await breaks_at_rest(self.ready, self.store_id, began_with, console, has_mail=False)
+
 
 async def run(
     data_dir: Path,
@@ -58,7 +64,7 @@ async def run(
 ) -> dict[str, Any]:
     """Keys: one_variant_per_s, distinct_variants_per_s, obvious_design_per_s, ratio (first to third), p95_ms and
     p95_beyond_payment_ms (one variant, half of saturation); one_variant and distinct_variants with all times and the
-    processor time of an order; failed."""
+    processor time of an order; failed; breaks (what does not hold of the books; must be empty)."""
     ready, secret = read_ready(data_dir), DataFolder(data_dir).secrets().get("edge_secret")
     async with made_up_shops(ready.database_url, secrets.token_hex(3), 2) as (sale, calm):
         one = Counter(ready, secret, sale.store_id, (await stock_up(ready.database_url, sale.store_id))[:1])
@@ -71,6 +77,8 @@ async def run(
             obvious = await obvious_checkout.sell(ready, obvious_seconds, OBVIOUS_BUYERS)
             console.print(f"{obvious.per_s:.1f}/s; {orders} orders of one variant, then of {len(many.variants)}")
             rows = [await _measured(counter, orders, buyers, payment_ms, console) for counter in (one, many)]
+        console.print("holding the books against the provider's")
+        breaks = [each for counter in (one, many) for each in await counter.breaks(console)]
     per_s = [row["orders_per_s"] for row in rows]
     return {
         "one_variant_per_s": per_s[0],
@@ -81,6 +89,7 @@ async def run(
         "p95_beyond_payment_ms": rows[0]["p95_beyond_payment_ms"],
         "payment_ms": payment_ms,
         "failed": sum(row["failed"] for row in rows),
+        "breaks": breaks,
         "one_variant": rows[0],
         "distinct_variants": rows[1],
     }

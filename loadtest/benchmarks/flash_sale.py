@@ -6,7 +6,6 @@ it is one page that a merchant can read (loadtest/sale_report.py).
 """
 
 import asyncio
-import math
 import sys
 import tempfile
 import time
@@ -24,18 +23,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from contracts.tenant import StoreId
+from loadtest.rest import QUIET_SECONDS, breaks_at_rest
 from loadtest.sale_figures import PAGES, Figures, Sample, percentile
 from loadtest.sale_report import Sale, page
 from loadtest.scenarios.arrivals import Crowd
 from loadtest.scenarios.journal import Ended, read_journal
 from loadtest.shops import LoadShop, made_up_shops
-from standalone.audit import audit_platform
 from standalone.errors import StandaloneError
 from standalone.ready_file import Ready, read_ready
 
 OTHER_SHOPS = 8
 SAMPLE_SECONDS = 0.5
-QUIET_SECONDS = 60.0
 LOCUSTFILE = Path(__file__).parent.parent / "locustfile.py"
 
 _BOOKS = """
@@ -93,7 +91,7 @@ async def run(
             if not figures.ended:
                 raise StandaloneError(f"Locust let nobody in:\n{(Path(folder) / 'log').read_text()[-2000:]}")
             console.print("waiting until all is quiet, then holding the books against the provider's")
-            breaks = await _breaks(ready, offered, units, console)
+            breaks = await breaks_at_rest(ready, offered.store_id, {offered.variant_id: units}, console)
     sale = Sale(offered.title, buyers, units, seconds, datetime.now().astimezone(), figures, breaks)
     _write(Path(report), page(sale))
     console.print(f"report: {report}")
@@ -206,17 +204,3 @@ async def _sample(connection: psycopg.AsyncConnection[Any], offered: Offered) ->
 
 def _through(journal: Path) -> int:
     return sum(isinstance(event, Ended) for event in read_journal(journal)) if journal.exists() else 0
-
-
-async def _breaks(ready: Ready, offered: Offered, units: int, console: Console) -> list[str]:
-    """What is still under way, the last e-mails above all, has time for as long as it gets less."""
-    least, until = math.inf, time.monotonic() + QUIET_SECONDS
-    with console.status("") as status:
-        while True:
-            found = await audit_platform(ready, offered.store_id, {offered.variant_id: units})
-            if len(found) < least:
-                least, until = len(found), time.monotonic() + QUIET_SECONDS
-            if not found or time.monotonic() > until:
-                return [f"{broken.rule}: {broken.what}" for broken in found]
-            status.update(f"{len(found)} things still to be done, such as: {found[-1].rule}")
-            await asyncio.sleep(1)
