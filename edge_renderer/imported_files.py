@@ -13,6 +13,7 @@ from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 from edge_renderer.kept_macros import KeptMacro
+from edge_renderer.macros import call_macro
 
 
 class LateMacro:
@@ -25,7 +26,7 @@ class LateMacro:
         self._name = name
 
     def __call__(self, eval_context: Any, *args: Any, **kwargs: Any) -> Markup:
-        return self._file._macro(self._name)(eval_context, *args, **kwargs)
+        return call_macro(self._file._macro(self._name), eval_context, args, kwargs)
 
 
 Keep = Callable[[str, LateMacro], LateMacro | KeptMacro]

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from edge_renderer.errors import ThemeError
 from edge_renderer.fragments import Fragments
+from edge_renderer.macros import call_macro
 from edge_renderer.theme_syntax import every_node, names_given
 
 _DIGEST_BYTES = 20
@@ -53,13 +54,13 @@ class KeptMacro:
         try:
             asked = marshal.dumps((self._name, args, kwargs))
         except ValueError:
-            return self.printer(eval_context, *args, **kwargs)
+            return call_macro(self.printer, eval_context, args, kwargs)
         named = self._facts.copy()
         named.update(asked)
         digest = named.digest()
         text = self._fragments.get(digest)
         if text is None:
-            text = self.printer(eval_context, *args, **kwargs)
+            text = call_macro(self.printer, eval_context, args, kwargs)
             self._fragments.put(digest, text)
         return text
 

@@ -177,6 +177,14 @@ def test_steps_and_bytes_have_sentences_of_their_own(bench: Bench) -> None:
         bench.render("{% for a in range(1000) %}" + "x" * 1000 + "{% endfor %}")
 
 
+def test_a_macros_arguments_may_be_left_out_or_named_but_not_be_too_many(bench: Bench) -> None:
+    macro = "{% macro m(a, b='<', c=a) %}[{{ a }}{{ b }}{{ c }}]{% endmacro %}"
+    calls = "{{ m(1) }}{{ m(1, 2) }}{{ m(1, 2, 3) }}{{ m(1, c=4) }}{{ m() }}"
+    assert bench.render(macro + calls) == "[1&lt;1][121][123][1&lt;4][&lt;]"
+    with pytest.raises(RenderError, match="not more than 3"):
+        bench.render(macro + "{{ m(1, 2, 3, 4) }}")
+
+
 def test_text_is_escaped_unless_the_html_filter_says_it_is_html(bench: Bench) -> None:
     assert bench.render("{{ shop.name }} {{ shop.name|html }}") == "Acorn &amp; sons Acorn & sons"
 
