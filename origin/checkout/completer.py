@@ -2,16 +2,18 @@
 payment that the provider has not answered for."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import structlog
 
 from contracts.tenant import StoreId
 from invalidation.cancellation import end_if_cancelled
 from origin.checkout import attempts
-from origin.checkout.attempts import Attempt
+from origin.checkout.attempts import LEASE_SECONDS, Attempt
 from origin.checkout.flow import Checkouts
 from origin.db import Database, Tx
 from origin.errors import NotFound, OriginError
@@ -25,7 +27,8 @@ log = structlog.get_logger()
 PAUSE_SECONDS = 0.3
 """So that stock whose time is over can be bought again within a second."""
 BATCH = 100
-AT_ONCE = 16  # a provider that does not answer takes each its whole time-out
+AT_ONCE = 16
+ASKING_AT_ONCE = 16  # a provider that does not answer takes each its whole time-out
 PATIENCE_SECONDS = 0.3
 """For the provider's word on a payment whose time is over: without it the stock goes back; a success is a late one."""
 ABANDONED = Declined("expired", "The payment was not completed in time. You have not been charged.")
@@ -33,6 +36,8 @@ ABANDONED = Declined("expired", "The payment was not completed in time. You have
 
 Due = tuple[str, StoreId, int]
 """A kind of deadline, and whose it is."""
+Errand = Callable[[], Awaitable[Any]]
+"""What is left to do, and takes as long as the provider does: no stock waits for it."""
 
 
 class Completer:
@@ -43,8 +48,10 @@ class Completer:
         self._checkouts = checkouts
         self._payments = payments
         self._held_seconds = held_seconds
-        self._drivers = {"checkout": self.drive, "payment": Moves(db, payments).finish}
+        self._moves = Moves(db, payments)
+        self._drivers = {"checkout": self._begin, "payment": self._begin_payment}
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._asking = asyncio.Semaphore(ASKING_AT_ONCE)
         self._driven: dict[Due, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -76,7 +83,7 @@ class Completer:
             cursor = await tx.execute(
                 """SELECT store_id, kind, subject_id FROM deadline WHERE kind = ANY(%s) AND due_at <= now()
                    ORDER BY due_at LIMIT %s""",
-                [list(self._drivers), BATCH],
+                [list(self._drivers), BATCH + len(self._driven)],
             )
             found = [(row["kind"], StoreId(row["store_id"]), int(row["subject_id"])) for row in await cursor.fetchall()]
         started = []
@@ -89,39 +96,56 @@ class Completer:
 
     async def _try_to_drive(self, due: Due) -> None:
         kind, store_id, subject_id = due
-        async with self._places:
-            about = {"kind": kind, "store_id": store_id, "subject_id": subject_id}
-            try:
-                await self._drivers[kind](store_id, subject_id)
-            except OriginError as error:
-                log.warning("not driven", **about, error=str(error))
-            except Exception as error:
-                log.error("failed to drive", **about, error=repr(error))
+        about = {"kind": kind, "store_id": store_id, "subject_id": subject_id}
+        try:
+            async with self._places:
+                errand = await self._drivers[kind](store_id, subject_id)
+            if errand:
+                began = time.monotonic()
+                async with self._asking:
+                    if time.monotonic() - began < LEASE_SECONDS / 2:  # or it is due again, and may be another's by now
+                        await errand()
+        except OriginError as error:
+            log.warning("not driven", **about, error=str(error))
+        except Exception as error:
+            log.error("failed to drive", **about, error=repr(error))
 
     async def drive(self, store_id: StoreId, attempt_id: int) -> None:
+        errand = await self._begin(store_id, attempt_id)
+        if errand:
+            await errand()
+
+    async def _begin_payment(self, store_id: StoreId, payment_id: int) -> Errand:
+        return partial(self._moves.finish, store_id, payment_id)
+
+    async def _begin(self, store_id: StoreId, attempt_id: int) -> Errand | None:
         async with self._db.tenant(store_id, step="checkout.take_over") as tx:
             try:
                 attempt = await attempts.load(tx, store_id, attempt_id, for_update=True)
             except NotFound:
                 await attempts.sleep(tx, store_id, attempt_id)
-                return
+                return None
             if attempt.is_finished:
                 await attempts.forget_due(tx, store_id)
-                return
+                return None
             if not await attempts.lease(tx, store_id, attempt_id):
-                return
+                return None
             if attempt.recovery_point == "started":
                 await attempts.release(tx, store_id, attempt_id)
-                return
+                return None
             order = await self._order(tx, store_id, attempt)
         if attempt.recovery_point == "authorised" and attempt.intent_id:
-            await self._checkouts.refund(store_id, attempt_id, attempt.intent_id)
-        elif attempt.recovery_point == "requires_action" and attempt.intent_id:
-            await self._drive_action(store_id, attempt_id, attempt.intent_id, order)
+            return partial(self._checkouts.refund, store_id, attempt_id, attempt.intent_id)
+        if attempt.recovery_point == "requires_action" and attempt.intent_id:
+            errand: Errand = partial(self._drive_action, store_id, attempt_id, attempt.intent_id, order)
         elif order.is_late:
-            await self._drive_late(store_id, attempt, order)
+            errand = partial(self._drive_late, store_id, attempt, order)
         else:
-            await self._checkouts.authorise(store_id, attempt_id)
+            return partial(self._checkouts.authorise, store_id, attempt_id)
+        if order.is_late and order.state == "pending":
+            await errand()  # its stock goes back now, whatever the provider does
+            return None
+        return errand
 
     async def _order(self, tx: Tx, store_id: StoreId, attempt: Attempt) -> CheckoutOrder:
         assert attempt.order_id is not None

@@ -10,7 +10,7 @@ from origin.cart.shopping import Shopping
 from origin.carts import Cart
 from origin.checkout.answers import AnswerKind
 from origin.checkout.attempts import Claim
-from origin.checkout.completer import AT_ONCE, Completer
+from origin.checkout.completer import ASKING_AT_ONCE, AT_ONCE, Completer
 from origin.checkout.flow import Checkouts
 from origin.errors import Invalid, Unavailable
 from origin.payments import Payments, Told
@@ -445,6 +445,18 @@ async def test_a_provider_that_hangs_keeps_no_more_stock_than_one_that_is_well(t
     sandbox.knobs.latency_ms = 60_000
     async with asyncio.timeout(20):
         assert await Completer(till.db, checkouts, patient, 900).run_once() == AT_ONCE + 2
-    await patient.close()
+    requests = sandbox.knobs.requests
     assert await levels(till.db, acorn.id, many) == (AT_ONCE + 1, 0, 0)
     assert await levels(till.db, birch.id, birch.cup) == (5, 0, 0)
+    # They are due again, and asked about for as long as the provider takes: others' stock does not wait for that.
+    completing = asyncio.create_task(Completer(till.db, checkouts, patient, 900).run())
+    await make_due(till, acorn)
+    await until(lambda: sandbox.knobs.requests >= requests + ASKING_AT_ONCE)
+    await reserve(till, birch, submission(await fill(till, birch)), "another")
+    await make_due(till, birch, seconds=1000)
+    async with asyncio.timeout(10):
+        while await levels(till.db, birch.id, birch.cup) != (5, 0, 0):  # noqa: ASYNC110 - only the database knows
+            await asyncio.sleep(0.05)
+    completing.cancel()
+    await asyncio.gather(completing, return_exceptions=True)
+    await patient.close()
