@@ -20,10 +20,13 @@ from contracts.crash_points import LineBroken, Step
 from contracts.tenant import StoreId
 from origin.errors import MisconfiguredError, Unavailable
 from origin.outage import Outage
+from origin.packets import in_packets
 from origin.reading import ReadingConnection, Statement
 
 Tx = psycopg.AsyncConnection[DictRow]
 
+# PostgreSQL weighs a kept plan as if each array had ten elements; of one or two it would plan anew, every time.
+_GENERIC_PLANS = b"SET LOCAL plan_cache_mode = force_generic_plan"
 _OPEN_SECONDS = 5.0
 """For a pool's first connection; a request waits for less."""
 
@@ -138,13 +141,14 @@ class Database:
 
     @asynccontextmanager
     async def together(self, store_id: StoreId, *, step: Step) -> AsyncIterator[Tx]:
-        """The same in psycopg's pipeline mode: nothing is waited for until a result is read, or the transaction ends.
+        """The same, sent in packets: nothing is waited for until a result is read, or the transaction ends.
 
-        What fails is raised there. `rowcount` is not known before.
+        What fails is raised there. `rowcount` is not known before. For statements that find their rows by key: each is
+        planned once, whatever its values.
         """
         async with _connection(self._app) as connection:
-            async with connection.pipeline():
-                for statement in (b"BEGIN", _tenant_is(store_id)):
+            async with in_packets(connection):
+                for statement in (b"BEGIN", _tenant_is(store_id), _GENERIC_PLANS):
                     await connection.execute(statement, prepare=False)
                 yield connection
                 crash_points.committing(step)

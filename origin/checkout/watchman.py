@@ -5,6 +5,7 @@ It mends nothing: a sentence that does not hold is a mistake in a program, and i
 """
 
 import asyncio
+import time
 from typing import Protocol
 
 import structlog
@@ -22,6 +23,11 @@ log = structlog.get_logger()
 WATCHMAN_LOCK = 0x53544F41424F4F4B  # "STOABOOK"
 MOST_MS = 5000
 """For one statement: of a shop too large to be looked at within it, the log says so."""
+REST_TIMES = 100
+"""A look is followed by so many times its own time, so that looking takes PostgreSQL a hundredth of a core at most."""
+# All of a shop's rows are read. Not knowing how many there are, PostgreSQL might go through one table for each row of
+# another; by hash, it goes through each once.
+_LIMITS = b"SET LOCAL enable_nestloop = off; SET LOCAL statement_timeout = %d" % MOST_MS
 
 
 class WatchmanSettings(Protocol):
@@ -40,9 +46,11 @@ class Watchman:
         self._broken: dict[StoreId, int] = {}
 
     async def run(self, sole: SoleWorker) -> None:
+        pause = self._settings.book_check_seconds
         while True:
             end_if_cancelled()
-            await asyncio.sleep(self._settings.book_check_seconds)
+            await asyncio.sleep(pause)
+            began = time.monotonic()
             try:
                 if await sole.is_ours():
                     await self.look()
@@ -53,6 +61,7 @@ class Watchman:
                 log.warning("books not looked at", store_id=self._last, error=str(error))
             except Exception as error:
                 log.error("looking at the books failed", store_id=self._last, error=repr(error))
+            pause = max(self._settings.book_check_seconds, REST_TIMES * (time.monotonic() - began))
 
     async def look(self) -> list[Break]:
         """What does not hold in the next shop. Raises Unavailable, also when its books take too long to read."""
@@ -62,7 +71,7 @@ class Watchman:
             return []
         self._last = store_id
         async with self._db.moment(store_id) as tx:
-            await tx.execute(f"SET LOCAL statement_timeout = {MOST_MS}".encode())
+            await tx.execute(_LIMITS)
             found = await breaks(tx, store_id)
         for each in found:
             log.error("the books do not hold", store_id=store_id, rule=each.rule, what=each.what)

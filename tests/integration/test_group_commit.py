@@ -3,6 +3,7 @@ itself; and what is wrong with one is not the others' trouble."""
 
 import asyncio
 
+import psycopg
 import pytest
 
 from origin.checkout import stock
@@ -190,3 +191,27 @@ async def test_who_says_twice_that_a_payment_succeeded_gets_one_order(till, shop
     (intent,) = await sandbox.intents()
     assert await asyncio.gather(*(till.checkouts.hear(intent["id"]) for _ in range(said))) == [True] * said
     assert (await levels(till.db, acorn.id, acorn.cup), answer.kind) == ((4, 0, 1), AnswerKind.PLACED)
+
+
+async def test_statements_travel_together_until_one_is_read(db, acorn, birch):
+    doing = b"SELECT state FROM pg_stat_activity WHERE pid = %s"
+    async with db.together(acorn.id, step=STEP) as tx, db.tenant(birch.id) as other:
+        await tx.execute("INSERT INTO counter (store_id, name, value) VALUES (%s, 'a', 1)", [acorn.id])
+        asked = await tx.execute("SELECT name FROM counter WHERE store_id = %s AND value = 1", [acorn.id])
+        seen = await (await other.execute(doing, [tx.info.backend_pid])).fetchone()
+        assert seen["state"] == "idle"  # it has not heard of the transaction yet
+        assert await asked.fetchall() == [{"name": "a"}]
+        seen = await (await other.execute(doing, [tx.info.backend_pid])).fetchone()
+        assert seen["state"] != "idle"
+    assert (await committed(db, acorn), await committed(db, birch)) == (["a"], [])
+
+
+async def test_what_fails_in_a_packet_is_raised_where_it_is_read_and_undoes_all(db, acorn):
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with db.together(acorn.id, step=STEP) as tx:
+            await tx.execute("INSERT INTO counter (store_id, name, value) VALUES (%s, 'a', 1)", [acorn.id])
+            await tx.execute("SELECT 1 / 0")
+    assert await committed(db, acorn) == []
+    async with db.together(acorn.id, step=STEP) as tx:
+        await tx.execute("INSERT INTO counter (store_id, name, value) VALUES (%s, 'b', 1)", [acorn.id])
+    assert await committed(db, acorn) == ["b"]
