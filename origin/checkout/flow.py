@@ -149,7 +149,8 @@ class Checkouts:
     async def _reserve_all(self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[Reserved | Exception]:
         told = await reserve(tx, store_id, wishes, self._settings.reservation_seconds)
         attempt_ids = [wish.attempt_id for wish, held in zip(wishes, told, strict=True) if isinstance(held, Held)]
-        dues = await (await ask_dues(tx, store_id, attempt_ids, self._settings.storefront_url)).read()
+        asking = await ask_dues(tx, store_id, attempt_ids, self._settings.storefront_url) if attempt_ids else None
+        dues = await asking.read() if asking else {}
         return [
             Reserved(dues[wish.attempt_id], wish.cart, held.ordered) if isinstance(held, Held) else held
             for wish, held in zip(wishes, told, strict=True)

@@ -66,6 +66,7 @@ class Watchman:
     async def look(self) -> list[Break]:
         """What does not hold in the next shop. Raises Unavailable, also when its books take too long to read."""
         store_id = await self._next()
+        self._broken = {id: count for id, count in self._broken.items() if not self._is_gone(id, store_id)}
         if store_id is None:
             self._tell()
             return []
@@ -80,6 +81,14 @@ class Watchman:
             self._broken[store_id] = len(found)
         self._tell()
         return found
+
+    def _is_gone(self, store_id: StoreId, following: StoreId | None) -> bool:
+        """Whether it was its turn between the last shop and the following one: it has no checkouts any more."""
+        if following is None:
+            return True
+        if following > self._last:
+            return self._last < store_id < following
+        return store_id > self._last or store_id < following
 
     def _tell(self) -> None:
         self._metrics.has_checked_books(sum(self._broken.values()))

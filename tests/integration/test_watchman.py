@@ -58,6 +58,25 @@ async def test_what_does_not_hold_is_counted_until_it_does(till, shops, watch):
     assert watch.broken == 0
 
 
+async def test_a_shop_that_is_gone_is_not_counted_for_ever(till, shops, watch):
+    for shop in shops:
+        assert (await buy(till, shop)).kind == AnswerKind.PLACED
+        await change(till.db, shop, 1)
+    await watch.round()
+    both = watch.broken
+    acorn, birch = shops
+    async with till.db.tenant(acorn.id) as tx:
+        await tx.execute("DELETE FROM deadline WHERE store_id = %s", [acorn.id])
+    await watch.watchman.look()
+    assert watch.broken == both / 2
+    async with till.db.tenant(birch.id) as tx:
+        await tx.execute("DELETE FROM deadline WHERE store_id = %s", [birch.id])
+    await watch.watchman.look()
+    assert watch.broken == 0
+    for shop in shops:
+        await change(till.db, shop, -1)
+
+
 async def test_buyers_at_work_never_look_like_a_mistake(till, shops, watch):
     acorn, birch = shops
     buying = [asyncio.create_task(buy(till, shop, f"key-{number}")) for number in range(8) for shop in (acorn, birch)]
