@@ -67,6 +67,9 @@ class OriginSettings(BaseSettings):
     waiting_looks_per_second: float = Field(
         100.0, gt=0, description="looks of a shop's waiting buyers; when more wait, each looks less often"
     )
+    waiting_missed_looks: float = Field(
+        2.0, ge=1, description="a place passes to the next when its holder is away this many times what they were told"
+    )
     place_seconds: int = Field(
         1800, ge=60, description="how long a place in line is kept for a buyer who does not look"
     )

@@ -21,11 +21,13 @@ _BUCKET_SECONDS = 5
 
 # A slot is the asking process's own, taken before it asks, so here only the order counts. In one step: 1. A finds
 # itself among the first; 2. B, who came before, joins again; 3. A would go in before B.
+# Nobody is told to look later than half-way to their turn: who never does is then missed by about their turn, and keeps
+# nobody behind them waiting longer than if they had come. Those moments come before the wish for few looks.
 _ASK = """
     local line, due, inside = KEYS[1], KEYS[2], KEYS[3]
     local member, arrived, has_slot, window = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4])
     local looks_per_s, longest, bucket = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-    local held_times = tonumber(ARGV[9])
+    local held_times, missed_looks, hold = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
     local time = redis.call('TIME')
     local seconds = tonumber(time[1])
     local now = seconds * 1000000 + tonumber(time[2])
@@ -53,25 +55,29 @@ _ASK = """
     local per_s = ((tonumber(before[2]) or 0) + (tonumber(before[3]) or 0)) / (2 * bucket)
     if per_s == 0 then per_s = (tonumber(before[1]) or 0) / (seconds % bucket + 1) end
     if per_s == 0 then per_s = window end
-    local look = 1
+    local look, turn = 1, ahead / per_s
     if ahead >= held_times * window then
-        look = math.max(2, waiting / looks_per_s, math.min(longest, ahead / per_s / 4))
+        look = math.max(2, math.min(turn / 2, math.max(waiting / looks_per_s, math.min(longest, turn / 4))))
     end
-    redis.call('ZADD', due, now + (2 * look + 5) * 1000000, member)
+    look = math.ceil(look)
+    redis.call('ZADD', due, now + (missed_looks * look + hold) * 1000000, member)
     redis.call('EXPIRE', line, 3600)
     redis.call('EXPIRE', due, 3600)
-    return {'waiting', ahead, waiting, arrived, now, math.ceil(look), math.floor(per_s * 1000)}
+    return {'waiting', ahead, waiting, arrived, now, look, math.floor(per_s * 1000)}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class LineLimits:
-    """`window`: how many at the front may take a free slot, so that one who has just left keeps nobody waiting."""
+    """`window`: how many at the front may take a free slot, so that one who has just left keeps nobody waiting.
+    `missed_looks`: after so many times what they were told, and the `hold_seconds` of an answer, a place passes on."""
 
     window: int
     inside_seconds: int
     looks_per_second: float
     look_seconds: float
+    missed_looks: float
+    hold_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,7 @@ class Line:
                 [
                     *(cart, arrived_us, "1" if has_slot else "0", limits.window, limits.inside_seconds),
                     *(limits.looks_per_second, limits.look_seconds, _BUCKET_SECONDS, HELD_TIMES),
+                    *(limits.missed_looks, limits.hold_seconds),
                 ],
             )
         except RedisError as error:

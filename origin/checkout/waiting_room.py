@@ -6,8 +6,8 @@ until the purchase is over, and is never asked to wait again.
 """
 
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -16,7 +16,8 @@ import structlog
 
 from contracts.tenant import StoreId
 from origin.carts import Cart, Carts
-from origin.checkout.answers import Answer, AnswerKind
+from origin.checkout.answers import IN_PROGRESS, Answer, AnswerKind
+from origin.checkout.cart_turns import CartTurns, End
 from origin.checkout.line import KeptForms, Line, LineLimits, Standing
 from origin.checkout.places import Place, Places, name_of
 from origin.checkout.slots import Elsewhere, Slots
@@ -48,6 +49,8 @@ class WaitingSettings(Protocol):
     def waiting_look_seconds(self) -> float: ...
     @property
     def waiting_looks_per_second(self) -> float: ...
+    @property
+    def waiting_missed_looks(self) -> float: ...
     @property
     def place_seconds(self) -> int: ...
 
@@ -97,6 +100,7 @@ class WaitingRoom:
         self._carts = carts
         self._stock = stock
         self._hold_seconds = hold_seconds
+        self._turns = CartTurns(hold_seconds)
 
     async def through(
         self,
@@ -110,8 +114,9 @@ class WaitingRoom:
         """The answer of `work`, when it is this buyer's turn; how they stand, when it is not; or that all is sold out.
 
         `token`: their place, empty for a new one. Raises Invalid for one that is not this purchase's (or gives a new
-        one, if it `is_forgiving`: a browser's cookie is of the last purchase), and whatever `work` raises. Without the
-        state server there is no line, and everybody goes in: better slow than closed.
+        one, if it `is_forgiving`: a browser's cookie is of the last purchase), and whatever `work` raises. In progress,
+        when one request of this cart is at work and another waits for it. Without the state server there is no line,
+        and everybody goes in: better slow than closed.
         """
         place = standing = None
         try:
@@ -127,13 +132,17 @@ class WaitingRoom:
             )  # or it has been ordered: then there is nothing to wait for, and its answer is kept
         if standing.state == "waiting":
             return await self._sold_out(store_id, cart, place) or await self._waiting(store_id, cart, place, standing)
+        end = None
         try:
             # Not for those who were inside before: of them the answer may be kept already.
             is_new = standing.state == "admitted"
             wants_look = is_new and (place.arrived_us or self._stock.may_be_gone(store_id, cart.variant_ids))
             gone = await self._sold_out(store_id, cart, place) if wants_look else None
-            answer = gone or await work(partial(self.slots.elsewhere, store_id))
+            end = await self._turn(store_id, place.cart)
+            answer = gone or (await work(partial(self._elsewhere, store_id, end)) if end else IN_PROGRESS)
         finally:
+            if end:
+                end()
             self.slots.give_back(store_id)
         if answer.kind in _OVER and answer is not gone:
             await self._leave(store_id, place.cart)
@@ -179,6 +188,21 @@ class WaitingRoom:
         elif standing.state == "inside" and not has_slot:
             self.slots.force(store_id)
         return standing
+
+    async def _turn(self, store_id: StoreId, cart: str) -> End | None:
+        """Among the requests of one cart; who waits for it leaves the slot to others."""
+        end = self._turns.take(store_id, cart)
+        if end is None:
+            with self.slots.elsewhere(store_id):
+                end = await self._turns.wait(store_id, cart)
+        return end
+
+    @contextmanager
+    def _elsewhere(self, store_id: StoreId, end: End) -> Iterator[None]:
+        """Another request of the cart may see how far this one has come, while that is at the provider."""
+        end()
+        with self.slots.elsewhere(store_id):
+            yield
 
     async def _leave(self, store_id: StoreId, cart: str) -> None:
         with suppress(Unavailable):  # both marks of the state server end by themselves
@@ -236,6 +260,8 @@ def waiting_room_of(settings: WaitingSettings, db: Database, state: "Redis") -> 
         inside_seconds=settings.reservation_seconds,
         looks_per_second=settings.waiting_looks_per_second,
         look_seconds=settings.waiting_look_seconds,
+        missed_looks=settings.waiting_missed_looks,
+        hold_seconds=settings.checkout_hold_seconds,
     )
     return WaitingRoom(
         Slots(settings.checkout_shop_at_once, settings.checkout_at_once),

@@ -263,6 +263,103 @@ async def test_who_stops_asking_keeps_nobody_waiting(work, till, shops, state):
     await running
 
 
+async def pass_time(state, shop, seconds):
+    """As if nobody of this shop's line had asked for so long."""
+    due = f"line:{shop.id}:due"
+    async with state.pipeline() as pipeline:
+        for member in await state.zrange(due, 0, -1):
+            pipeline.zincrby(due, -seconds * 1e6, member)
+        await pipeline.execute()
+
+
+async def test_a_place_passes_on_after_so_many_missed_looks_and_is_there_for_who_comes_back(till, limits, shops, state):
+    acorn, birch = shops
+    work = Work(waiting_room_of(limits.model_copy(update={"waiting_missed_looks": 3.0}), till.db, state))
+    running = [await work.start(shop, await fill(till, shop), f"inside {shop.id}") for shop in shops]
+    (gone, gone_standing), (cart, standing) = await wait_in_line(work, till, acorn, 2)
+    await wait_in_line(work, till, birch, 1)
+    assert gone_standing.look_seconds == 1
+    for shop in shops:
+        await pass_time(state, shop, 2.0)
+    standing = await work.of(acorn, cart, "patient", standing.token)
+    assert standing.ahead == 1, "who is a little late has not missed it"
+    await pass_time(state, acorn, 1.5)
+    nearer = await work.of(acorn, cart, "patient", standing.token)
+    assert nearer.ahead == 0
+    assert await state.zcard(f"line:{birch.id}") == 1, "birch's line has a time of its own"
+    back = await work.of(acorn, gone, "back again", gone_standing.token)
+    assert (back.ahead, back.is_later) == (0, False)
+    behind = await work.of(acorn, cart, "patient", nearer.token)
+    assert (behind.ahead, behind.is_later) == (1, False)
+    assert behind.seconds <= nearer.seconds, "what was promised holds, whoever comes back"
+    for shop in shops:
+        work.end(f"inside {shop.id}")
+    await asyncio.gather(*running)
+
+
+async def test_those_who_never_come_back_keep_nobody_longer_than_if_they_had_come(till, limits, shops, state):
+    """Also in a line so long that each should look seldom: nobody looks later than half-way to their turn."""
+    acorn, _ = shops
+    seldom = limits.model_copy(update={"waiting_looks_per_second": 0.01})
+    work = Work(waiting_room_of(seldom, till.db, state))
+    running = await work.start(acorn, await fill(till, acorn), "inside")
+    line = await wait_in_line(work, till, acorn, 31)
+    looks = [standing.look_seconds for _, standing in line]
+    assert looks[:4] == [1, 1, 1, 1]
+    assert all(
+        2 <= look <= max(2, standing.seconds / 2 + 1)
+        for look, (_, standing) in zip(looks, line, strict=True)
+        if look > 1
+    )
+    cart, standing = line[-1]
+    work.end("inside")
+    await running
+    await pass_time(state, acorn, standing.seconds + limits.checkout_hold_seconds + 2)
+    work.end("patient")
+    assert await work.of(acorn, cart, "patient", standing.token) == PLACED
+
+
+async def test_of_one_carts_requests_one_works_one_waits_and_the_rest_are_told_to_come_back(till, limits, shops, state):
+    acorn, birch = shops
+    settings = limits.model_copy(
+        update={"checkout_shop_at_once": 3, "checkout_at_once": 9, "checkout_hold_seconds": 20}
+    )
+    work = Work(waiting_room_of(settings, till.db, state))
+    cart, away, back = await fill(till, acorn), asyncio.Event(), asyncio.Event()
+
+    async def pay(elsewhere):
+        work.begun.append("first")
+        await work.ends.setdefault("first", asyncio.Event()).wait()
+        with elsewhere():
+            away.set()
+            await back.wait()
+        return PLACED
+
+    first = asyncio.create_task(work.room.through(acorn.id, cart, "", pay))
+    await until(lambda: work.begun == ["first"])
+    flood = [asyncio.create_task(work.of(acorn, cart, f"flood {number}")) for number in range(20)]
+    await until(lambda: sum(task.done() for task in flood) == 19)
+    assert {task.result().kind for task in flood if task.done()} == {AnswerKind.IN_PROGRESS}
+    assert work.begun == ["first"]
+    assert work.room.slots.running(acorn.id) == 1, "who waits for their own other request takes nobody's slot"
+    work.end("birch")
+    assert await work.of(birch, await fill(till, birch), "birch") == PLACED
+    work.end("first")
+    await away.wait()
+    await until(lambda: len(work.begun) == 3)  # the next sees how far the first has come, while that is being paid
+    work.end(work.begun[-1])
+    assert sorted(answer.kind for answer in await asyncio.gather(*flood)) == [AnswerKind.IN_PROGRESS] * 19 + [
+        PLACED.kind
+    ]
+    again = await work.start(acorn, cart, "again")
+    back.set()
+    assert await first == PLACED
+    assert (work.room.slots.running(acorn.id), again.done()) == (1, False)
+    work.end("again")
+    assert await again == PLACED
+    assert work.room.slots.running(acorn.id) == 0
+
+
 async def test_the_estimate_comes_nearer_and_never_moves_away_without_a_word(work, till, shops):
     acorn, _ = shops
     running = await work.start(acorn, await fill(till, acorn), "inside")
