@@ -1,7 +1,6 @@
 """`python -m edge_renderer` serves shoppers: one worker process; several may share the port."""
 
 import asyncio
-import gc
 import signal
 import socket
 import sys
@@ -11,15 +10,13 @@ from typing import Any
 import uvloop
 from pydantic import ValidationError
 
+from contracts.collector import collect_rarely
 from edge_renderer.app import Edge, load_theming, running_edge
 from edge_renderer.listening import bound_socket, server_of
 from edge_renderer.logs import log_as_json
 from edge_renderer.settings import EdgeSettings
 from edge_renderer.themes import ThemeError
 
-_COLLECT_AT = (20_000, 20, 10)
-"""New objects, and collections of the younger, at which the collector looks. A page makes thousands of objects that end
-with it: at Python's usual 700 the collector took a twelfth of a miss, and there was nothing to collect."""
 _LOOPBACK = "127.0.0.1"
 
 
@@ -59,9 +56,7 @@ async def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    gc.collect()
-    gc.freeze()  # what was loaded to serve stays; collections need not look at it again
-    gc.set_threshold(*_COLLECT_AT)
+    collect_rarely()
     await asyncio.gather(*(server.serve(sockets=listening) for server, listening in servers))
 
 

@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from contracts import crash_points
+from contracts.collector import collect_rarely
 from invalidation.bus import Bus
 from invalidation.errors import MisconfiguredError
 from invalidation.event_queue import EventQueue
@@ -56,6 +57,7 @@ def main() -> None:
         wrong = "; ".join(f"STOA_{detail['loc'][0]}".upper() + f": {detail['msg']}" for detail in error.errors())
         sys.exit(f"The relay cannot start. {wrong}")
     crash_points.arm(settings.crash_at)
+    collect_rarely()
     try:
         uvloop.run(relay_until_stopped(settings))
     except MisconfiguredError as error:

@@ -1,6 +1,5 @@
 """`python -m origin` serves the origin."""
 
-import gc
 import sys
 
 import uvicorn
@@ -8,6 +7,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from contracts import crash_points
+from contracts.collector import collect_rarely
 from origin.app import create_app
 from origin.logs import log_as_json, wrong_settings
 from origin.settings import OriginSettings
@@ -24,8 +24,7 @@ def main() -> None:
 
 def serve(app: FastAPI, settings: OriginSettings) -> None:
     crash_points.arm(settings.crash_at)
-    gc.collect()
-    gc.freeze()  # a collection of all that was loaded would hold up every request for a tenth of a second
+    collect_rarely()
     uvicorn.run(
         app,
         host=settings.origin_host,

@@ -102,8 +102,9 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for program in programs:
                     group.create_task(self._start(program))
-        except* StandaloneError as errors:
-            raise errors.exceptions[0] from None
+        except ExceptionGroup as errors:  # not except*: before Python 3.11.4 what that raises stays wrapped in a group
+            ours, others = errors.split(StandaloneError)
+            raise others or (ours or errors).exceptions[0] from None
 
     async def stop(self) -> None:
         """The last stage first. Nothing of ours is left when this returns."""

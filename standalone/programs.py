@@ -12,7 +12,7 @@ from standalone.processes import Program
 from standalone.settings import StandaloneSettings
 
 HEALTH_SECONDS = 2.0
-_NICENESS = 10  # of what nobody waits for: shoppers and buyers come first when the machine is full
+_NICENESS = 15  # of what nobody waits for: shoppers and buyers come first when the machine is full
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
+from contracts.collector import collect_rarely
 from standalone.payment_sandbox.app import create_app
 from standalone.payment_sandbox.faults import Dice, Faults
 from standalone.payment_sandbox.ledger import Ledger
@@ -28,6 +29,7 @@ def main() -> None:
         WebhookSender(options.webhook_url, os.environ.get("STOA_STRIPE_WEBHOOK_SECRET", "")),
         dice=Dice(Faults(latency_ms=options.latency_ms)),
     )
+    collect_rarely()
     uvicorn.run(
         create_app(sandbox),
         host="127.0.0.1",
