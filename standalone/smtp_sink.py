@@ -10,8 +10,9 @@ import email.policy
 import html
 import json
 import time
+from collections import deque
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -24,58 +25,89 @@ from starlette.routing import Route
 
 KEPT_MESSAGES = 1_000
 KEYS = {"to", "subject", "from", "text", "html", "received_at"}
+SEALED_KEYS = {"to", "content", "received_at"}
 MESSAGE_BYTES = 10 * 1024 * 1024
 PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "no-store"}
 
 
 class Mailbox:
-    """A folder of messages, newest last by name."""
+    """A folder of messages, newest last by name. Each is kept as it came and read when somebody looks: most are looked
+    at by nobody, and to take a message apart costs more than to take it in."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         for half in folder.glob("*.new"):  # of a crash
             half.unlink(missing_ok=True)
+        self._paths = deque(sorted(folder.glob("*.json")))
+        self._opened: dict[Path, dict[str, Any]] = {}
 
     def add(self, recipients: list[str], content: bytes) -> None:
-        message = email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.default)
-        record = {
-            "to": recipients,
-            "subject": str(message["Subject"] or ""),
-            "from": str(message["From"] or ""),
-            "text": _part(message, "plain"),
-            "html": _part(message, "html"),
-            "received_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        }
+        received_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        # In latin-1 every byte is one character, and comes out as it went in.
+        sealed = {"to": recipients, "received_at": received_at, "content": content.decode("latin-1")}
         path = self._folder / f"{time.time_ns():020d}.json"
         aside = path.with_suffix(".new")
-        aside.write_text(json.dumps(record), encoding="utf-8")
+        aside.write_text(json.dumps(sealed), encoding="utf-8")
         aside.replace(path)  # as a whole: who reads sees all of it or nothing
-        for old in self._paths()[:-KEPT_MESSAGES]:
+        self._paths.append(path)
+        while len(self._paths) > KEPT_MESSAGES:
+            old = self._paths.popleft()
             old.unlink(missing_ok=True)
+            self._opened.pop(old, None)
 
     def newest_first(self, recipient: str = "") -> list[dict[str, Any]]:
         """`recipient` keeps only the messages to that address, in any case of letters."""
-        records = [record for path in reversed(self._paths()) if (record := _read(path))]
         wanted = recipient.lower()
-        return [record for record in records if not wanted or wanted in [to.lower() for to in record["to"]]]
+        found = ((path, self._opened.get(path) or _read(path)) for path in reversed(tuple(self._paths)))
+        return [
+            self._open(path, record)
+            for path, record in found
+            if record and (not wanted or wanted in [to.lower() for to in record["to"]])
+        ]
 
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("*.json"))
+    def _open(self, path: Path, record: dict[str, Any]) -> dict[str, Any]:
+        if "content" in record:
+            record = self._opened[path] = _unsealed(record)
+        return record
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """None for a file that is gone by now or no message: a damaged one must not hide the others."""
+    """None for a file that is gone by now or no message: a damaged one must not hide the others. What an older release
+    has kept is open already."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and record.keys() >= KEYS else None
+    is_message = isinstance(record, dict) and (record.keys() >= KEYS or record.keys() >= SEALED_KEYS)
+    return record if is_message else None
 
 
-def _part(message: EmailMessage, kind: str) -> str:
-    part = message.get_body((kind,))
-    return str(part.get_content()) if part else ""
+def _unsealed(record: dict[str, Any]) -> dict[str, Any]:
+    content = record["content"].encode("latin-1")
+    message = email.message_from_bytes(content)
+    try:
+        shown = {
+            "subject": _header(message, "Subject"),
+            "from": _header(message, "From"),
+            "text": _part(message, "plain"),
+            "html": _part(message, "html"),
+        }
+    except (LookupError, ValueError, TypeError, AttributeError):  # what it says of itself is not so: as it came, then
+        shown = {"subject": "", "from": "", "text": content.decode("utf-8", "replace"), "html": ""}
+    return {"to": record["to"], **shown, "received_at": record["received_at"]}
+
+
+def _header(message: Message, name: str) -> str:
+    return str(email.policy.default.header_factory(name, str(message.get(name, ""))))
+
+
+def _part(message: Message, kind: str) -> str:
+    for part in message.walk():
+        if part.get_content_type() == f"text/{kind}" and part.get_content_disposition() != "attachment":
+            body = part.get_payload(decode=True)
+            return body.decode(part.get_content_charset("utf-8"), "replace") if isinstance(body, bytes) else ""
+    return ""
 
 
 class SinkHandler:

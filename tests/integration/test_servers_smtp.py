@@ -1,5 +1,6 @@
 """The SMTP sink as a running program: what goes in by SMTP comes out as JSON and on a page."""
 
+import json
 import smtplib
 import subprocess
 import sys
@@ -72,6 +73,24 @@ def test_only_the_newest_messages_are_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.json"))) == KEPT_MESSAGES
     assert not (tmp_path / f"{0:020d}.json").exists()
     assert Mailbox(tmp_path).newest_first("ann@example.com")[0]["subject"] == "newest"
+
+
+def test_what_cannot_be_read_is_shown_as_it_came(tmp_path: Path) -> None:
+    mailbox = Mailbox(tmp_path)
+    mailbox.add(["ann@example.com"], "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nGrüße".encode())
+    mailbox.add(["bob@example.com"], b"Content-Type: text/plain; charset=klingon\r\n\r\n\xffqapla")
+    for _ in range(2):
+        second, first = mailbox.newest_first()
+        assert (first["subject"], first["text"]) == ("Grüße", "Grüße")
+        assert (second["subject"], second["to"]) == ("", ["bob@example.com"])
+        assert "klingon" in second["text"]
+        assert "qapla" in second["text"]
+
+
+def test_messages_of_an_older_release_are_shown(tmp_path: Path) -> None:
+    kept = {"to": ["a@b.example"], "subject": "old", "from": "", "text": "t", "html": "", "received_at": "2026-01-01"}
+    (tmp_path / f"{1:020d}.json").write_text(json.dumps(kept))
+    assert Mailbox(tmp_path).newest_first() == [kept]
 
 
 def test_a_missing_option_is_a_sentence() -> None:
