@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
+from psycopg import Rollback
 
 from contracts.tenant import StoreId
 from origin.checkout import attempts, stock
@@ -164,23 +165,31 @@ async def _succeeded(
         if not attempt.is_finished:  # or the completer would forget it then, and nobody know of the payment
             await attempts.wake(tx, store_id, attempt.id, LOOK_AT_ACTION_SECONDS)
         return processing(attempt.id)
-    if order.state != "pending" and not await _sell_late(tx, store_id, order):
+    sale = _Sale(attempt, order, paid)
+    if order.state == "pending":
+        return (await _place(tx, store_id, [sale], rules))[attempt.id]
+    answer = await _place_late(tx, store_id, sale, rules)
+    if answer is None:
         log.warning("late payment will be returned", store_id=store_id, order_id=order.id, intent=paid.intent_id)
         await placing.record_payment(tx, store_id, order, attempt.id, paid)
         await attempts.reached(tx, store_id, attempt.id, "authorised", intent_id=paid.intent_id)
         await attempts.wake(tx, store_id, attempt.id, LOOK_AGAIN_SECONDS)
-        return None
-    return (await _place(tx, store_id, [_Sale(attempt, order, paid)], rules))[attempt.id]
+    return answer
 
 
-async def _sell_late(tx: Tx, store_id: StoreId, order: CheckoutOrder) -> bool:
-    """After the stock was given back: whether it is still there, and the buyer has not ordered the cart again since."""
-    if not await placing.reopen(tx, store_id, order.id):
-        return False
-    if await stock.sell_late(tx, store_id, order.id):
-        await placing.set_state(tx, store_id, order.id, order.state)
-        return False
-    return True
+async def _place_late(tx: Tx, store_id: StoreId, sale: _Sale, rules: Rules) -> Answer | None:
+    """After the stock was given back: None when it is gone, or the buyer has ordered the cart again since.
+
+    Placed first, and undone if nothing is left: levels are locked last by all who sell (ARCHITECTURE.md, "Locks").
+    """
+    answer = None
+    async with tx.transaction() as savepoint:
+        if await placing.reopen(tx, store_id, sale.order.id):
+            placed = (await _place(tx, store_id, [sale], rules))[sale.attempt.id]
+            answer = None if await stock.sell_late(tx, store_id, sale.order.id) else placed
+        if answer is None:
+            raise Rollback(savepoint)
+    return answer
 
 
 async def _place(tx: Tx, store_id: StoreId, sales: Sequence[_Sale], rules: Rules) -> dict[int, Answer]:

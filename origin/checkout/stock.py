@@ -105,8 +105,8 @@ async def release(tx: Tx, store_id: StoreId, order_id: int) -> None:
 
 
 async def sell_late(tx: Tx, store_id: StoreId, order_id: int) -> Shortage | None:
-    """The money came after the stock had been released: sold if it is still there, all or nothing."""
-    await _lock_products(tx, store_id, [order_id])
+    """The money came after the stock had been released: sold if it is still there, all or nothing. After `sell`, which
+    has locked the products, and last of all, as `carry_off`."""
     cursor = await tx.execute(
         """SELECT inventory_item_id AS item_id, sum(quantity)::bigint AS quantity FROM reservation
            WHERE store_id = %s AND order_id = %s AND state = 'released' GROUP BY 1""",
