@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
+from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from origin.api import health, platform
@@ -38,14 +39,20 @@ BOOKS_SECONDS = 60.0
 """A look at a large shop's books may take so long."""
 THEMES = Path(__file__).parent.parent / "themes"
 STOREFRONT = (*checkout.ROUTES, *webhook.ROUTES, *cart.ROUTES, *orders.ROUTES)  # looked through in this order
+_STOREFRONT_WORDS = frozenset(route.path.split("/")[1] for route in STOREFRONT)
 ROUTERS = (health.router, platform.router, *admin.routers)
 
 
 class OriginApp(FastAPI):
-    """Edges' questions are answered before the framework does anything for a request."""
+    """What is asked for the most takes a short way: edges' questions are answered before a framework does anything for
+    a request, and shoppers' by an app that has no more of it than they need."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or not await self.state.internal.answer(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"][1:].partition("/")[0] in _STOREFRONT_WORDS:
+            await self.state.storefront(scope, receive, send)
+        elif not await self.state.internal.answer(scope, receive, send):
             await super().__call__(scope, receive, send)
 
 
@@ -64,6 +71,13 @@ async def _at_work(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 def _sole(settings: OriginSettings, lock_id: int, round_seconds: float) -> SoleWorker:
     return SoleWorker(settings.router_database_url, lock_id, ROUNDS_MISSED * round_seconds)
+
+
+def _storefront(app: FastAPI, settings: OriginSettings) -> Starlette:
+    storefront = Starlette(routes=STOREFRONT, max_body_size=settings.origin_body_bytes)
+    storefront.state = app.state
+    install_error_handlers(storefront)
+    return storefront
 
 
 def create_app(settings: OriginSettings) -> FastAPI:
@@ -120,7 +134,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
         bucket_size=settings.admin_bucket_size,
         leak_per_second=settings.admin_bucket_leak_per_second,
     )
-    app.router.routes.extend(STOREFRONT)  # first, since they are asked for the most
+    app.state.storefront = _storefront(app, settings)
     for router in ROUTERS:
         app.include_router(router)
     return app

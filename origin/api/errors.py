@@ -1,8 +1,9 @@
 """Failures as answers: the ecosystem's shape for the admin and platform APIs, problem details for the storefront."""
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -35,7 +36,7 @@ def is_storefront(request: Request) -> bool:
     return "Stoa-Store-Id" in request.headers and not request.url.path.startswith(("/admin", "/platform"))
 
 
-def install_error_handlers(app: FastAPI) -> None:
+def install_error_handlers(app: Starlette) -> None:
     app.add_exception_handler(AdminError, _admin_error)  # type: ignore[arg-type]
     app.add_exception_handler(HiddenRoute, hidden_route)
     app.add_exception_handler(HTTPException, _http_exception)  # type: ignore[arg-type]
