@@ -33,6 +33,7 @@ Step = Literal[
     "import.resume",
     "import.total",
     "mail.confirm",
+    "payment.come_back",
     "payment.settle",
     "payment.take_over",
     "store.create",

@@ -27,6 +27,7 @@ from origin.collaborators import Collaborators
 from origin.db import Database
 from origin.jobs.imports import keep_resuming
 from origin.metrics import OriginMetrics, ops_server
+from origin.orders.failed_refunds import FailedRefunds
 from origin.orders.moves import Moves
 from origin.payment_list import PaymentList
 from origin.payments import Payments
@@ -95,11 +96,12 @@ def create_app(settings: OriginSettings) -> FastAPI:
         await db.open()
         checkouts = Checkouts(db, Carts(state), payments, settings)
         room = waiting_room_of(settings, db, state)
+        metrics = OriginMetrics()
+        refunds = FailedRefunds(db, payments, metrics)
         app.state.collaborators = Collaborators(
-            settings, db, state, payments, checkouts, room, Moves(db, payments), themes
+            settings, db, state, payments, checkouts, room, Moves(db, payments), refunds, themes
         )
         app.state.internal = InternalRoutes(app.state.collaborators)
-        metrics = OriginMetrics()
         reconciler = Reconciler(db, checkouts, PaymentList(payments.client), metrics, settings)
         watchman = Watchman(db, metrics, settings)
         reconciling = _sole(settings, RECONCILER_LOCK, settings.reconcile_seconds)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from origin.checkout.flow import Checkouts
 from origin.checkout.waiting_room import WaitingRoom
 from origin.db import Database
+from origin.orders.failed_refunds import FailedRefunds
 from origin.orders.moves import Moves
 from origin.payments import Payments
 from origin.settings import OriginSettings
@@ -23,4 +24,5 @@ class Collaborators:
     checkouts: Checkouts
     waiting_room: WaitingRoom
     moves: Moves
+    failed_refunds: FailedRefunds
     themes: frozenset[str]  # the names of the installed themes

@@ -26,6 +26,11 @@ class OriginMetrics:
         self._reconciled_at = Gauge(
             "stoa_origin_reconciled_at_seconds", "When the last round ended, of the epoch", registry=self.registry
         )
+        self._refunds_failed = Counter(
+            "stoa_origin_refunds_failed",
+            "Refunds that the provider had accepted and that failed later: the money did not reach the buyer",
+            registry=self.registry,
+        )
         self._broken = Gauge(
             "stoa_origin_books_broken",
             "Things that must hold of shops' stock, orders and payments, and did not when last looked at",
@@ -39,6 +44,9 @@ class OriginMetrics:
 
     def found(self, why: Why) -> None:
         self._found.labels(why).inc()
+
+    def refund_failed(self) -> None:
+        self._refunds_failed.inc()
 
     def has_reconciled(self, left: Mapping[Why, int]) -> None:
         for why in Why:

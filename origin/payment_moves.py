@@ -1,12 +1,14 @@
 """What merchants ask of the payment provider once an order is placed: capture, void, give back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import stripe
 import structlog
 from stripe import StripeClient
 
-from origin.payments import Declined, Unknown, provider_amount, refund_params
+from origin.errors import Unavailable
+from origin.payments import FAILED_REFUND, Declined, Unknown, provider_amount, refund_params
 
 log = structlog.get_logger()
 
@@ -18,6 +20,18 @@ class Moved:
     """The provider has captured, voided or given back what it was asked for; `provider_id` is its record of that."""
 
     provider_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRefund:
+    """One that was accepted, and of which the money came back. `key`: ours, of a refund that a merchant asked for;
+    `paid`: the metadata of the payment that it is of."""
+
+    id: str
+    intent_id: str
+    key: str
+    code: str
+    paid: Mapping[str, str]
 
 
 class PaymentMoves:
@@ -68,9 +82,25 @@ class PaymentMoves:
         except stripe.StripeError as error:
             return Unknown(str(error), intent_id)
         for refund in found.data:
-            if (refund.metadata.to_dict() if refund.metadata else {}).get("stoa_refund") == key:
+            if _metadata(refund).get("stoa_refund") == key:
                 return _refund_outcome(refund)
         return Declined("not_refunded", "The payment provider never gave this back. Please refund it again.", intent_id)
+
+    async def failed_refund(self, refund_id: str) -> FailedRefund | None:
+        """As it is now; None for one that has not failed, or is of no payment. Raises Unavailable."""
+        if self._client is None:
+            return None
+        try:
+            refund = await self._client.v1.refunds.retrieve_async(refund_id)
+            if refund.status not in FAILED_REFUND or not refund.payment_intent:
+                return None
+            intent = await self._client.v1.payment_intents.retrieve_async(str(refund.payment_intent))
+        except stripe.InvalidRequestError:
+            return None
+        except stripe.StripeError as error:
+            raise Unavailable("the payment provider cannot be asked") from error
+        key = _metadata(refund).get("stoa_refund", "")
+        return FailedRefund(refund.id, intent.id, key, refund.failure_reason or "unknown", _metadata(intent))
 
     async def _after_refusal(
         self, error: stripe.StripeError, intent_id: str, wanted: str, amount: int
@@ -101,10 +131,14 @@ def _refusal(error: stripe.StripeError) -> Declined | Unknown:
 
 
 def _refund_outcome(refund: stripe.Refund) -> Moved | Declined:
-    if refund.status in ("failed", "canceled"):
+    if refund.status in FAILED_REFUND:
         return Declined(refund.failure_reason or "failed", "The payment provider could not give this back.")
     return Moved(refund.id)
 
 
 def _id_of(charge: "str | stripe.Charge | None") -> str | None:
     return charge.id if isinstance(charge, stripe.Charge) else charge
+
+
+def _metadata(of: "stripe.Refund | stripe.PaymentIntent") -> dict[str, str]:
+    return dict(of.metadata.to_dict()) if of.metadata else {}

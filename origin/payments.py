@@ -17,12 +17,15 @@ from stripe import AIOHTTPClient, StripeClient
 from contracts import crash_points
 from contracts.crash_points import LineBroken
 from contracts.money import decimals
+from contracts.tenant import StoreId
 from origin.errors import OriginError
 
 log = structlog.get_logger()
 
 TIMEOUT_SECONDS = 10.0
 SIGNATURE_SECONDS = 300
+FAILED_REFUND = frozenset({"failed", "canceled"})
+_REFUND_EVENTS = frozenset({"refund.failed", "refund.updated", "charge.refund.updated"})
 _INTENTS = "/v1/payment_intents"
 NOT_NOW = "This shop cannot take card payments at the moment. You have not been charged."
 
@@ -72,6 +75,13 @@ class Told:
 
     intent_id: str
     metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOfRefund:
+    """Of a refund that is said to have failed after it was accepted."""
+
+    refund_id: str
 
 
 Outcome = Succeeded | RequiresAction | Declined | Unknown
@@ -221,18 +231,26 @@ class Payments:
         found: dict[str, Any] = answer.data
         return found
 
-    def told(self, payload: bytes, signature: str | None) -> Told | None:
-        """The payment that a webhook is about; None if there is nothing to do about it. Raises BadSignature."""
+    def told(self, payload: bytes, signature: str | None) -> Told | ToldOfRefund | None:
+        """The payment or refund a webhook is about; None if there is nothing to do about it. Raises BadSignature."""
         try:
             text = payload.decode()
             stripe.WebhookSignature.verify_header(text, signature or "", self._webhook_secret, SIGNATURE_SECONDS)
             event: dict[str, Any] = json.loads(text)
         except (stripe.SignatureVerificationError, ValueError) as error:
             raise BadSignature("the webhook's signature does not match or is too old") from error
+        about = event["data"]["object"]
+        if event["type"] in _REFUND_EVENTS:
+            return ToldOfRefund(str(about["id"])) if about.get("status") in FAILED_REFUND else None
         if not event["type"].startswith("payment_intent.") or event["type"] == "payment_intent.created":
             return None
-        intent = event["data"]["object"]
-        return Told(str(intent["id"]), intent.get("metadata") or {})
+        return Told(str(about["id"]), about.get("metadata") or {})
+
+
+def payment_of(metadata: Mapping[str, str]) -> tuple[StoreId, int] | None:
+    """The store and the attempt that a payment is for; None if it came from elsewhere."""
+    store, attempt = metadata.get("stoa_store_id", ""), metadata.get("stoa_attempt_id", "")
+    return (StoreId(int(store)), int(attempt)) if store.isdigit() and attempt.isdigit() else None
 
 
 def provider_amount(minor: int, currency: str) -> int:

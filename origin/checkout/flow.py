@@ -27,7 +27,7 @@ from origin.checkout.submission import Submission
 from origin.db import Database, Tx
 from origin.errors import Conflict, Invalid, NotFound, Unavailable
 from origin.orders import placing
-from origin.payments import Charge, Outcome, Payments, Succeeded, Told, Unknown
+from origin.payments import Charge, Outcome, Payments, Succeeded, Told, Unknown, payment_of
 
 log = structlog.get_logger()
 
@@ -241,7 +241,7 @@ class Checkouts:
     async def hear_of(self, told: Told) -> bool:
         """The provider's webhook: nearly always the buyer's own request is at it or done, and nobody has to be asked.
         False: not ours. Raises as `hear`."""
-        ours = _ours(told.metadata)
+        ours = payment_of(told.metadata)
         if ours is None:
             return False
         key = told.metadata.get("stoa_attempt", "")
@@ -259,7 +259,7 @@ class Checkouts:
         outcome, metadata = await self._payments.look_up(intent_id)
         if isinstance(outcome, Unknown) and not outcome.is_answer:
             raise Unavailable("the payment provider cannot be asked")
-        ours = _ours(metadata)
+        ours = payment_of(metadata)
         with suppress(NotFound):
             charge = await self.charge_of(*ours) if ours else None
             if ours and charge and charge.key == metadata.get("stoa_attempt"):
@@ -353,9 +353,3 @@ class Checkouts:
     async def _release(self, store_id: StoreId, attempt_id: int) -> None:
         async with self._db.tenant(store_id, step="checkout.release") as tx:
             await attempts.release(tx, store_id, attempt_id)
-
-
-def _ours(metadata: Mapping[str, str]) -> tuple[StoreId, int] | None:
-    """The store and the attempt that a payment is for; None if it came from elsewhere."""
-    store, attempt = metadata.get("stoa_store_id", ""), metadata.get("stoa_attempt_id", "")
-    return (StoreId(int(store)), int(attempt)) if store.isdigit() and attempt.isdigit() else None

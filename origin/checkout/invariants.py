@@ -48,12 +48,14 @@ _RULES = {
         JOIN sales_order ON sales_order.store_id = %(store_id)s AND sales_order.id = reserved.order_id
         WHERE reserved.quantity > coalesce(ordered.quantity, 0)
            OR reserved.quantity < ordered.quantity AND sales_order.cart_token IS NOT NULL""",
+    # A late payment's refund that the bank sent back is counted and told by who hears of it (orders/failed_refunds.py).
     "an order's payments and refunds are its total if it is placed, and nothing otherwise": """
         SELECT format('order %%s is %%s: %%s of %%s', sales_order.id, sales_order.state, coalesce(paid.minor, 0),
                       sales_order.total_minor) AS what
         FROM sales_order LEFT JOIN (
             SELECT order_id, sum(CASE kind WHEN 'refund' THEN -amount_minor ELSE amount_minor END) AS minor
-            FROM payment WHERE store_id = %(store_id)s AND status = 'success' AND attempt_id IS NOT NULL
+            FROM payment WHERE store_id = %(store_id)s AND (status = 'success' OR kind = 'refund')
+              AND attempt_id IS NOT NULL
             GROUP BY 1
         ) AS paid ON paid.order_id = sales_order.id
         WHERE sales_order.store_id = %(store_id)s AND sales_order.cart_token IS NOT NULL

@@ -89,7 +89,8 @@ async def reckon(tx: Tx, store_id: StoreId, order_id: int) -> None:
         [status, store_id, order_id],
     )
     await outbox.add_event(tx, store_id, Topic.ORDER_UPDATED, {"order_id": order_id})
-    if status == "paid" != order.financial_status:
+    # A refund that failed makes an order paid that was so before: nobody has paid it now.
+    if status == "paid" and order.financial_status not in ("paid", "partially_refunded", "refunded"):
         await outbox.add_event(tx, store_id, Topic.ORDER_PAID, {"order_id": order_id})
 
 
@@ -103,7 +104,7 @@ class Moves:
         async with self._db.tenant(store_id, step="payment.take_over") as tx:
             question = await _question(tx, store_id, payment_id)
             if question is None:
-                await _sleep(tx, store_id, payment_id)
+                await sleep(tx, store_id, payment_id)
                 return
         answer = await self._ask(question)
         async with self._db.tenant(store_id, step="payment.settle") as tx:
@@ -140,9 +141,12 @@ async def _question(tx: Tx, store_id: StoreId, payment_id: int) -> _Question | N
     row = await cursor.fetchone()
     if row is None:
         return None
-    # The order's secret token tells installations apart that share an account at the provider.
-    secret = hashlib.sha256(row.pop("token").encode()).hexdigest()[:20]
-    return _Question(key=f"stoa-{store_id}-payment-{payment_id}-{secret}", **row)
+    return _Question(key=move_key(store_id, payment_id, row.pop("token")), **row)
+
+
+def move_key(store_id: StoreId, payment_id: int, order_token: str) -> str:
+    """The order's secret token tells installations apart that share an account at the provider."""
+    return f"stoa-{store_id}-payment-{payment_id}-{hashlib.sha256(order_token.encode()).hexdigest()[:20]}"
 
 
 async def _settle(tx: Tx, store_id: StoreId, payment_id: int, answer: Moved | Declined) -> None:
@@ -166,7 +170,7 @@ async def _settle(tx: Tx, store_id: StoreId, payment_id: int, answer: Moved | De
     )
     if cursor.rowcount:
         await reckon(tx, store_id, row["order_id"])
-    await _sleep(tx, store_id, payment_id)
+    await sleep(tx, store_id, payment_id)
 
 
 async def _look_again(tx: Tx, store_id: StoreId, payment_id: int, seconds: float) -> None:
@@ -186,7 +190,8 @@ async def _wake(tx: Tx, store_id: StoreId, payment_id: int, seconds: float) -> N
     )
 
 
-async def _sleep(tx: Tx, store_id: StoreId, payment_id: int) -> None:
+async def sleep(tx: Tx, store_id: StoreId, payment_id: int) -> None:
+    """Nobody has to look at this payment again."""
     await tx.execute(
         "DELETE FROM deadline WHERE store_id = %s AND kind = 'payment' AND subject_id = %s", [store_id, payment_id]
     )

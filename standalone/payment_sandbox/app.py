@@ -60,8 +60,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await sandbox.webhooks.close()
-        sandbox.ledger.close()
+        await sandbox.close()
 
     app = SandboxApp(routes=[*map(_route, _OPERATIONS), *_PAGES], lifespan=lifespan)
     app.state.sandbox = sandbox
@@ -148,6 +147,7 @@ async def _carry_out(
             fingerprint = _fingerprint(request, params)
             sandbox.ledger.keep_answer(stored_key, fingerprint, reply.status, reply.body, work.now)
     await sandbox.deliver(work.events)
+    sandbox.do_later(work)
     return reply
 
 
@@ -231,6 +231,7 @@ _PAGES = [
     Route("/sandbox/authenticate/{id}", bank_page.answer, methods=["POST"]),
     Route("/sandbox/faults", controls.faults, methods=["GET", "POST", "DELETE"]),
     Route("/sandbox/clock", controls.clock, methods=["GET", "POST"]),
+    Route("/sandbox/fail_refund/{id}", controls.fail_refund, methods=["POST"]),
     Route("/health", _health),
     Route("/{path:path}", _no_route, methods=["GET", "POST", "DELETE"]),
 ]

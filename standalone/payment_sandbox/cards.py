@@ -7,13 +7,15 @@ from standalone.payment_sandbox.errors import no_such
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """`decline` is a key of DECLINES. `needs_authentication` comes before it."""
+    """`decline` is a key of DECLINES. `needs_authentication` comes before it. `loses_refunds`: its bank sends back
+    what it had accepted, some time after."""
 
     brand: str = "visa"
     last4: str = "4242"
     funding: str = "credit"
     decline: str = ""
     needs_authentication: bool = False
+    loses_refunds: bool = False
 
 
 # decline -> (code, decline code, message)
@@ -51,6 +53,7 @@ _CARDS: dict[str, TestCard] = {
     "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": TestCard(
         last4="3178", decline="insufficient", needs_authentication=True
     ),
+    "pm_card_refundFail": TestCard(last4="5126", loses_refunds=True),
 }
 
 

@@ -7,6 +7,8 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from standalone.payment_sandbox import refunds
+from standalone.payment_sandbox.errors import ProviderError
 from standalone.payment_sandbox.faults import Faults
 from standalone.payment_sandbox.sandbox import Sandbox
 
@@ -38,6 +40,19 @@ async def clock(request: Request) -> Response:
             return _refused("advance_seconds: a number of seconds, not below 0")
         sandbox.clock.ahead_seconds += advance
     return JSONResponse({"now": int(sandbox.clock.now()), "ahead_seconds": sandbox.clock.ahead_seconds})
+
+
+async def fail_refund(request: Request) -> Response:
+    """POST: the bank sends this refund back now."""
+    sandbox: Sandbox = request.app.state.sandbox
+    work = sandbox.work(request)
+    try:
+        with sandbox.ledger.transaction():
+            refund = refunds.fail(work, request.path_params["id"])
+    except ProviderError as error:
+        return JSONResponse(error.body, error.status)
+    await sandbox.deliver(work.events)
+    return JSONResponse(refund)
 
 
 async def _object(request: Request) -> dict[str, Any] | None:

@@ -47,6 +47,9 @@ class Faults(BaseModel):
         default=[], description="whom faults befall, as `payment_intent.create`; empty: whatever is posted"
     )
     search_lag_ms: Milliseconds = Field(0, description="how long a new payment cannot be found by searching")
+    refund_failure_ms: Milliseconds = Field(
+        1000, description="how long after it was accepted a refund to a card that loses them fails"
+    )
     webhook_delay_ms: Milliseconds = Field(
         0, description="events come late by up to this much, each by its own: so they come out of order"
     )

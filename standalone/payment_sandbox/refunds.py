@@ -1,6 +1,9 @@
-"""Money back, never more than was captured: in full, in part, several times."""
+"""Money back, never more than was captured: in full, in part, several times. Some of it the bank sends back later."""
+
+from functools import partial
 
 from standalone.payment_sandbox import connect
+from standalone.payment_sandbox.cards import find_card
 from standalone.payment_sandbox.errors import impossible, invalid
 from standalone.payment_sandbox.forms import is_true, whole_number
 from standalone.payment_sandbox.resources import Resource, new_refund
@@ -35,6 +38,26 @@ def create(work: Work, params: Params) -> Resource:
     work.save(refund)
     work.tell("refund.created", refund)
     work.tell("charge.refunded", charge)
+    if find_card(charge["payment_method"]).loses_refunds:
+        work.later.append(partial(fail, identifier=refund["id"]))
+    return refund
+
+
+def fail(work: Work, identifier: str) -> Resource:
+    """The bank sends back what it had taken: the money is the platform's again, also what an account had paid of it."""
+    refund = work.load("refund", identifier)
+    if refund["status"] == "failed":
+        return refund
+    refund.update(status="failed", failure_reason="expired_or_canceled_card")
+    refund["failure_balance_transaction"] = work.move(connect.PLATFORM, refund["amount"], "refund_failure", refund)
+    charge = work.load("charge", refund["charge"])
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    charge["refunds"]["data"] = [refund if each["id"] == identifier else each for each in charge["refunds"]["data"]]
+    work.save(charge)
+    work.save(refund)
+    for kind in ("refund.updated", "refund.failed", "charge.refund.updated"):
+        work.tell(kind, refund)
     return refund
 
 

@@ -1,8 +1,8 @@
 """What the sandbox's routes share: its ledger, clock and dice, and the keys being worked on."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import stripe
 from starlette.requests import Request
@@ -27,6 +27,7 @@ class Sandbox:
     dice: Dice = field(default_factory=lambda: Dice(Faults()))
     running_keys: set[str] = field(default_factory=set)
     requests: int = 0
+    _later: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def faults(self) -> Faults:
@@ -65,3 +66,24 @@ class Sandbox:
         tasks = [task for task in sent if task]
         if events and self.dice.comes_before_answer() and tasks:
             await asyncio.wait(tasks, timeout=MOST_SECONDS_BEFORE_ANSWER)
+
+    def do_later(self, work: Work) -> None:
+        """What happens by itself after this work, each in a transaction of its own."""
+        for act in work.later:
+            task = asyncio.create_task(self._do(act, work))
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
+
+    async def _do(self, act: Callable[[Work], object], after: Work) -> None:
+        await asyncio.sleep(self.faults.refund_failure_ms / 1000)
+        work = replace(after, now=self.clock.now(), key=None, events=[], later=[])
+        with self.ledger.transaction():
+            act(work)
+        await self.deliver(work.events)
+
+    async def close(self) -> None:
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
+        await self.webhooks.close()
+        self.ledger.close()

@@ -1,5 +1,6 @@
 """One request inside its transaction: what it reads, writes and will tell."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ class Work:
     account: str = ""
     search_lag_seconds: float = 0.0
     events: list[Resource] = field(default_factory=list)
+    later: "list[Callable[[Work], object]]" = field(default_factory=list)
+    """What happens by itself some time after the answer."""
 
     @property
     def second(self) -> int:

@@ -3,13 +3,16 @@
 Each goes on until its own outcome is as if nothing had happened.
 """
 
+import json
 from collections.abc import Awaitable, Callable
+
+import stripe
 
 from origin.checkout.answers import AnswerKind
 from origin.imports.records import request_import
 from tests.crash.stage import Case, Stage
 from tests.fixtures.buying import buy, fill, reserve, submission
-from tests.fixtures.checkout import StockedShop, rows
+from tests.fixtures.checkout import WEBHOOK_SECRET, StockedShop, rows
 
 Story = Callable[[Stage, Case, StockedShop], Awaitable[None]]
 BOWL = b"Handle,Title,Variant Price\nbowl,Bowl,5.00\n"
@@ -112,6 +115,22 @@ async def give_money_back(stage: Stage, case: Case, shop: StockedShop) -> None:
     assert len(await rows(stage.till.db, shop.id, back)) == 2
 
 
+async def have_money_sent_back(stage: Stage, case: Case, shop: StockedShop) -> None:
+    """The buyers' banks send back what a merchant has given back, and the provider tells it until it is taken."""
+    await give_money_back(stage, case, shop)
+    refunds = (await stage.sandbox.get("/v1/refunds", limit="2"))["data"]
+    for refund in refunds:
+        await stage.sandbox.post(f"/sandbox/fail_refund/{refund['id']}")
+        payload = json.dumps({"type": "refund.failed", "data": {"object": {"id": refund["id"], "status": "failed"}}})
+        signed = {"Stripe-Signature": stripe.WebhookSignature.generate_signature_header(payload, WEBHOOK_SECRET)}
+        answer = await stage.insist(
+            lambda payload=payload, signed=signed: stage.ask("POST", "/stripe/webhook", signed, content=payload)
+        )
+        assert answer.json()["handled"]
+    back = "SELECT status FROM payment WHERE store_id = %s AND kind = 'refund'"
+    assert await rows(stage.till.db, shop.id, back) == [{"status": "failure"}] * 2
+
+
 BY_THE_ORIGIN: dict[Story, tuple[str, ...]] = {
     buy_twice: (
         *around("checkout.claim", "checkout.reserve", "checkout.sell"),
@@ -127,6 +146,7 @@ BY_THE_ORIGIN: dict[Story, tuple[str, ...]] = {
     close_and_open: around("store.status"),
     hand_in_files: around("import.request"),
     give_money_back: around("payment.take_over", "payment.settle"),
+    have_money_sent_back: around("payment.come_back"),
 }
 
 

@@ -122,6 +122,29 @@ async def test_a_destination_charge_its_refund_and_whatever_they_move(provider):
     assert [each.id for each in found.data] == [intent.id]
 
 
+async def test_a_refund_that_the_bank_sends_back_was_accepted_first(provider, sandbox):
+    v1 = provider.v1
+    intent = await provider.pay(payment_method="pm_card_refundFail", **CONNECTED)
+    await sandbox.turn(refund_failure_ms=0)
+    terms = {"reverse_transfer": True, "refund_application_fee": True}
+    refund = await provider.holds(v1.refunds.create_async({"payment_intent": intent.id, "amount": 400, **terms}))
+    assert refund.status == "succeeded"
+    async with asyncio.timeout(10):
+        while refund.status != "failed":
+            refund = await provider.holds(v1.refunds.retrieve_async(refund.id))
+    assert refund.failure_reason == "expired_or_canceled_card"
+    back = await provider.holds(v1.balance_transactions.retrieve_async(refund.failure_balance_transaction))
+    assert back.amount == 400
+    charge = await provider.holds(v1.charges.retrieve_async(intent.latest_charge))
+    assert (charge.amount_refunded, charge.refunded) == (0, False)
+    assert (await sandbox.post(f"/sandbox/fail_refund/{refund.id}")).json()["status"] == "failed"
+    told = [event.type for event in (await provider.holds(v1.events.list_async())).data]
+    assert [told.count(kind) for kind in ("refund.failed", "refund.updated", "charge.refund.updated")] == [1, 1, 1]
+    again = await provider.holds(v1.refunds.create_async({"payment_intent": intent.id}))
+    assert again.amount == 1000
+    assert (await sandbox.post("/sandbox/fail_refund/re_nobodys")).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("card", "code", "decline_code"),
     [

@@ -1,4 +1,4 @@
-"""What the payment provider tells us. Its message only names an intent; what counts is the intent as it is now."""
+"""What the payment provider tells us. Its message only names a payment or refund; what counts is that as it is now."""
 
 import structlog
 from starlette.requests import Request
@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from origin.collaborators import Collaborators
-from origin.payments import BadSignature
+from origin.payments import BadSignature, Told, ToldOfRefund
 
 log = structlog.get_logger()
 
@@ -23,7 +23,13 @@ async def webhook(request: Request) -> Response:
     except BadSignature as error:
         log.warning("webhook refused", reason=str(error))
         return JSONResponse({"error": str(error)}, 400)
-    is_ours = told is not None and await origin.checkouts.hear_of(told)
+    match told:
+        case Told():
+            is_ours = await origin.checkouts.hear_of(told)
+        case ToldOfRefund():
+            is_ours = await origin.failed_refunds.hear_of(told.refund_id)
+        case None:
+            is_ours = False
     return JSONResponse({"received": True, "handled": is_ours})
 
 
