@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
@@ -33,6 +32,7 @@ from origin.payment_list import PaymentList
 from origin.payments import Payments
 from origin.settings import OriginSettings
 from origin.sole_worker import SoleWorker
+from origin.state import StateClient
 
 ROUNDS_MISSED = 3
 """Then another origin does what one does for all."""
@@ -90,7 +90,7 @@ def create_app(settings: OriginSettings) -> FastAPI:
             connections=settings.origin_database_connections,
             answer_seconds=settings.origin_database_seconds,
         )
-        state = Redis.from_url(settings.state_url, socket_timeout=1, socket_connect_timeout=1)
+        state = StateClient.of(settings.state_url)
         themes = frozenset(path.parent.name for path in THEMES.glob("*/theme.toml"))
         payments = Payments(settings)
         await db.open()

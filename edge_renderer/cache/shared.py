@@ -21,9 +21,9 @@ from contracts.events import Position, StreamId
 from contracts.tenant import StoreId
 from edge_renderer.cache.counters import CacheCounters
 from edge_renderer.cache.entry import Entry, EntryError, decode_entry, encode_entry
-from edge_renderer.cache.line import Line
 from edge_renderer.errors import CacheError
 from invalidation.lease import Clock, lease_clock
+from invalidation.line import Line
 
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 _MARK_BYTES = 29

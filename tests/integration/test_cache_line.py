@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.exceptions import NoScriptError, ResponseError
 
-from edge_renderer.cache.line import Line
+from invalidation.line import Line
 from loadtest.fault_proxy import Direction, Fault
 from standalone.command import free_port
 from tests.faults.hall import proxy_of, through

@@ -1,4 +1,4 @@
-"""One connection to the cache server, on which many ask at once and are answered in order.
+"""One connection to a cache or state server, on which many ask at once and are answered in order.
 
 A client that takes a connection out of a pool for each question, and puts a time-out around each of its steps, costs
 several times what the question does. So only the library's connection is used (it knows addresses, passwords, TLS and
@@ -88,7 +88,7 @@ class Line:
         except BaseException as error:
             await connection.disconnect(nowait=True)
             if isinstance(error, ValueError):
-                raise ConnectionError(f"that is no cache server: {error}") from error
+                raise ConnectionError(f"that is no such server: {error}") from error
             raise
         finally:
             self._connecting = None
