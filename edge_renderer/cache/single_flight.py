@@ -21,7 +21,10 @@ class SingleFlight(Generic[T]):
         return len(self._flights)
 
     def is_flying(self, key: str) -> bool:
-        return key in self._flights
+        """1. a flight ends; 2. before its landing is heard of, somebody asks: what it brought may be old, as when the
+        process was frozen meanwhile, so it is over for them."""
+        flight = self._flights.get(key)
+        return flight is not None and not flight.done()
 
     async def run(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of the flight under way, or of a new one."""
@@ -29,11 +32,10 @@ class SingleFlight(Generic[T]):
 
     def start(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """Starts a flight unless one is under way; nobody has to wait for it."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.create_task(work())
-            self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._land(key, done))
+        if self.is_flying(key):
+            return self._flights[key]
+        flight = self._flights[key] = asyncio.create_task(work())
+        flight.add_done_callback(lambda done: self._land(key, done))
         return flight
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ What may happen to them is in `events`.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from random import Random
@@ -43,7 +43,10 @@ class Violation(AssertionError):
 
 
 class Fleet:
-    def __init__(self, seed: int) -> None:
+    """`watch` is told of each answer."""
+
+    def __init__(self, seed: int, watch: Callable[[str], None] = lambda line: None) -> None:
+        self._watch = watch
         self.rng = Random(seed)
         self.loop = VirtualLoop(self.rng)
         self.reference = Reference(self.loop.time)
@@ -118,6 +121,7 @@ class Fleet:
             if not edge.could_not_ask(excusable_since):
                 self.violations.append(f"{host} {handle}: the origin was there, and yet {error}")
             return None
+        self._watch(f"{self.loop.now} {read}")
         self._judge(edge, read, asked_at, excusable_since)
         return read
 

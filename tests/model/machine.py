@@ -3,14 +3,17 @@
 The seed decides everything: the same seed and number of steps is the same run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from tests.model.events import EVENTS, Event, happen
@@ -38,15 +41,17 @@ def run(
     steps: int,
     first_seed: int,
     phases: Sequence[Phase] = (Phase.generate, Phase.shrink),
+    watch: Callable[[str], None] = lambda line: None,
 ) -> Tally:
-    """Raises what the first failing story raises, with the shortest story that Hypothesis finds for it."""
+    """Raises what the first failing story raises, with the shortest story that Hypothesis finds for it. `watch` is told
+    all that happens."""
     tally = Tally()
-    with simulated_neighbours():
+    with simulated_neighbours(), _no_numbers_but_the_seeds():
         for number in count(first_seed):
             if tally.steps >= steps:
                 return tally
             try:
-                _round(_machine(tally), number, phases)
+                _round(_machine(tally, watch), number, phases)
             except BaseException as error:
                 error.add_note(
                     f"this was seed {number}; pytest tests/model/test_model.py --model-seed {number} shows it again"
@@ -88,11 +93,20 @@ def _round(machine: type[RuleBasedStateMachine], number: int, phases: Sequence[P
     run_state_machine_as_test(seed(number)(machine), settings=how)
 
 
-def _machine(tally: Tally) -> type[RuleBasedStateMachine]:
+@contextmanager
+def _no_numbers_but_the_seeds() -> Iterator[None]:
+    """Hypothesis tries, here and there, a number that stands in the source of some module of ours: which modules are
+    loaded by then, and so by whom and after which other tests a seed is run, would decide what the seed means."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HypothesisProvider, "_maybe_draw_constant", lambda *_, **__: None)
+        yield
+
+
+def _machine(tally: Tally, watch: Callable[[str], None]) -> type[RuleBasedStateMachine]:
     class Story(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.fleet = Fleet(seed=0)
+            self.fleet = Fleet(0, watch)
 
         def teardown(self) -> None:
             self.fleet.end()
@@ -101,14 +115,16 @@ def _machine(tally: Tally) -> type[RuleBasedStateMachine]:
             tally.virtual_seconds += self.fleet.loop.now - START_SECONDS
 
     for event in EVENTS:
-        setattr(Story, event.__name__, rule(luck=_LUCK)(_rule(event, tally)))
+        setattr(Story, event.__name__, rule(luck=_LUCK)(_rule(event, tally, watch)))
     return Story
 
 
-def _rule(event: Event, tally: Tally) -> Callable[..., None]:
+def _rule(event: Event, tally: Tally, watch: Callable[[str], None]) -> Callable[..., None]:
     def happens(self: Any, luck: int) -> None:
         tally.events += 1
+        watch(f"{event.__name__} {luck}")
         happen(self.fleet, event, luck)
+        watch(f"{self.fleet.loop.now} luck left: {hash(self.fleet.rng.getstate()[1])}")
 
     happens.__name__ = event.__name__
     return happens

@@ -40,6 +40,11 @@ class Handle:
         return self.when_due
 
 
+def _given_or_own(context: Context | None) -> Context:
+    """Not `context or ...`: a context in which nothing was ever set, as `NOBODY` may be, counts as false."""
+    return copy_context() if context is None else context
+
+
 class Process:
     """What runs in its context stops with it. Its boot clock goes on while it is frozen, and no other host's agrees."""
 
@@ -51,7 +56,8 @@ class Process:
         self.is_frozen = False
         self.is_ended = False
         self.waiting: deque[Handle] = deque()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], None] = {}
+        """In the order they were made: a set's would be another one each time."""
 
     def clock(self) -> float:
         return self._loop.now + self._clock_offset
@@ -115,7 +121,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self.now
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        handle = Handle(callback, args, context or copy_context(), self.now)
+        handle = Handle(callback, args, _given_or_own(context), self.now)
         self.ready.append(handle)
         return handle
 
@@ -125,7 +131,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
         # On whole ticks, so that things happen at the same moment and have to be told apart by the seed.
         when = -(-when // TICK_SECONDS) * TICK_SECONDS
-        handle = Handle(callback, args, context or copy_context(), when)
+        handle = Handle(callback, args, _given_or_own(context), when)
         self._numbers += 1
         heapq.heappush(self._due, (when, self._rng.random(), self._numbers, handle))
         return handle
@@ -137,8 +143,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         task = asyncio.Task(coro, loop=self, name=name or "", context=context)
         process = PROCESS.get()
         if process is not None:
-            process.tasks.add(task)
-            task.add_done_callback(process.tasks.discard)
+            process.tasks[task] = None
+            task.add_done_callback(process.tasks.pop)
         return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

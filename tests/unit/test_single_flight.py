@@ -37,6 +37,28 @@ async def test_a_hundred_who_want_the_same_wait_for_one() -> None:
     assert len(flights) == 0
 
 
+async def test_who_comes_between_a_flights_end_and_its_landing_starts_another() -> None:
+    """Also when many tasks became ready at once, as after a freeze: what was brought may be as old as the freeze."""
+    flights: SingleFlight[str] = SingleFlight()
+    old, new = Oven("old"), Oven("new")
+    new.may_end.set()
+    waiting = asyncio.create_task(flights.run("k", old.bake))
+
+    async def comes_next() -> str:
+        await old.may_end.wait()
+        assert not flights.is_flying("k")
+        return await flights.run("k", new.bake)
+
+    await old.is_on.wait()
+    late = asyncio.create_task(comes_next())
+    await asyncio.sleep(0)
+    assert len(flights) == 1
+    old.may_end.set()
+    assert await late == "new"
+    assert await waiting == "old"
+    assert len(flights) == 0
+
+
 async def test_other_keys_do_not_wait() -> None:
     flights: SingleFlight[str] = SingleFlight()
     acorn, birch = Oven("acorn's"), Oven("birch's")
