@@ -30,6 +30,7 @@ class Topic(StrEnum):
     FULFILLMENT_UPDATED = "fulfillments/update"
     REFUND_CREATED = "refunds/create"
     IMPORT_REQUESTED = "stoa/import"
+    BUYER_NOTICE = "stoa/notice"
 
 
 # Where the relay sends events: rq imports this name in the worker, so that the relay never imports the origin.

@@ -28,6 +28,7 @@ TENANT_TABLES: tuple[str, ...] = (
     "fulfillment",
     "fulfillment_line",
     "payment",
+    "notice",
     "product_import",
 )
 

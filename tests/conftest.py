@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.platform",
     "tests.fixtures.merchant",
     "tests.fixtures.checkout",
+    "tests.fixtures.mail",
 ]
 
 

@@ -17,6 +17,7 @@ from origin.db import Database
 from origin.errors import MisconfiguredError, NotFound
 from origin.jobs.imports import handle_import_requested
 from origin.jobs.mail import confirm_order
+from origin.jobs.notices import send_notice
 from origin.payments import Payments
 from origin.settings import OriginSettings
 from origin.templating import environment
@@ -125,9 +126,18 @@ async def import_requested(tools: Tools, event: Event) -> None:
     await handle_import_requested(tools.db, event.store_id, event.payload)
 
 
+async def buyer_notice(tools: Tools, event: Event) -> None:
+    notice_id = int(event.payload["notice_id"])
+    try:
+        await send_notice(tools.db, tools.settings, environment(), event.store_id, notice_id)
+    except NotFound:
+        log.warning("order is gone; nobody told", store_id=event.store_id, notice_id=notice_id)
+
+
 HANDLERS: dict[Topic, Handler] = {
     Topic.ORDER_CREATED: order_created,
     Topic.IMPORT_REQUESTED: import_requested,
+    Topic.BUYER_NOTICE: buyer_notice,
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import smtplib
 import ssl
+from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate
 from typing import Protocol
@@ -14,7 +15,7 @@ from jinja2 import Environment
 from contracts import crash_points
 from contracts.snapshot import Part
 from contracts.tenant import StoreId
-from origin.db import Database
+from origin.db import Database, Tx
 from origin.errors import NotFound, Unavailable
 from origin.orders.receipts import Receipt, receipt_of_order
 from origin.settings import OriginSettings
@@ -23,6 +24,8 @@ from origin.snapshots.shop import shop_part
 log = structlog.get_logger()
 
 SMTP_SECONDS = 15.0
+Mark = Callable[[Tx, StoreId, int], Awaitable[None]]
+"""Writes that the message about what has this id was sent."""
 
 
 class MailSettings(Protocol):
@@ -36,10 +39,7 @@ async def confirm_order(
     db: Database, settings: OriginSettings, templates: Environment, store_id: StoreId, order_id: int
 ) -> bool:
     """Tells the buyer, unless that was done before, or the order has been cancelled since. Raises NotFound, or
-    Unavailable: the queue tries again.
-
-    The mark is set after sending: a crash between the two sends twice, and both carry one Message-ID.
-    """
+    Unavailable: the queue tries again."""
     async with db.tenant(store_id) as tx:
         cursor = await tx.execute(
             """SELECT confirmation_sent_at IS NOT NULL OR cancelled_at IS NOT NULL AS is_settled
@@ -57,13 +57,25 @@ async def confirm_order(
         log.info("no mail server is set; order not confirmed by e-mail", store_id=store_id, order_id=order_id)
         return False
     message = order_message(templates, settings, shop.part, receipt)
+    await send_once(db, settings, store_id, message, _confirmed, order_id)
+    return True
+
+
+async def send_once(
+    db: Database, settings: MailSettings, store_id: StoreId, message: EmailMessage, mark: Mark, marked_id: int
+) -> None:
+    """The mark is set after sending: a crash between the two sends twice, and both carry one Message-ID. Raises
+    Unavailable."""
     await asyncio.to_thread(send, settings.smtp_url, message)
     crash_points.reached("mail.sent")
     async with db.tenant(store_id, step="mail.confirm") as tx:
-        await tx.execute(
-            "UPDATE sales_order SET confirmation_sent_at = now() WHERE store_id = %s AND id = %s", [store_id, order_id]
-        )
-    return True
+        await mark(tx, store_id, marked_id)
+
+
+async def _confirmed(tx: Tx, store_id: StoreId, order_id: int) -> None:
+    await tx.execute(
+        "UPDATE sales_order SET confirmation_sent_at = now() WHERE store_id = %s AND id = %s", [store_id, order_id]
+    )
 
 
 def order_message(templates: Environment, settings: MailSettings, shop: Part, order: Receipt) -> EmailMessage:
@@ -76,21 +88,26 @@ def order_message(templates: Environment, settings: MailSettings, shop: Part, or
         "order": order,
         "address_lines": [part for part in (*parts, to.get("country")) if part],
         "status_url": f"{shop.data['url']}/orders/{order.token}",
-        "accent": "#1a1a1a",
-        "on_accent": "#ffffff",
     }
+    name = f"order-{shop.data['store_id']}-{order.id}"
+    message = addressed(settings, shop, order.email, f"Order {order.name} confirmed", name)
+    message.set_content(templates.get_template("mail_order.txt").render(values))
+    message.add_alternative(templates.get_template("mail_order.html").render(values), subtype="html")
+    return message
+
+
+def addressed(settings: MailSettings, shop: Part, email: str, subject: str, message_name: str) -> EmailMessage:
+    """From a shop to a buyer, without a body yet. `message_name`: the same for each copy."""
     message = EmailMessage()
     name = " ".join(str(shop.data["name"]).split())
     message["From"] = formataddr((name, f"orders@{settings.mail_from_domain}"))
-    message["To"] = order.email
+    message["To"] = email
     if shop.data["email"] and "\n" not in shop.data["email"]:
         message["Reply-To"] = shop.data["email"]
-    message["Subject"] = f"Order {order.name} confirmed"
-    message["Message-ID"] = f"<order-{shop.data['store_id']}-{order.id}@{settings.mail_from_domain}>"
+    message["Subject"] = subject
+    message["Message-ID"] = f"<{message_name}@{settings.mail_from_domain}>"
     message["Date"] = formatdate()
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(templates.get_template("mail_order.txt").render(values | {"shop": shop.data}))
-    message.add_alternative(templates.get_template("mail_order.html").render(values), subtype="html")
     return message
 
 

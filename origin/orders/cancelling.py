@@ -11,6 +11,7 @@ from origin.errors import Conflict, Invalid
 from origin.orders import ledger, refunds
 from origin.orders.ledger import OrderMoney
 from origin.orders.moves import Move, intend, reckon
+from origin.orders.notices import NoticeKind, tell_buyer
 from origin.orders.progress import progress
 from origin.orders.refunds import WantedLine, WantedPayment, WantedRefund
 
@@ -26,6 +27,7 @@ class Cancellation:
     amount: str | None = None
     currency: str | None = None
     refund: WantedRefund | None = None
+    tells_buyer: bool = False
 
 
 async def cancel(tx: Tx, store_id: StoreId, order_id: int, wanted: Cancellation) -> list[int]:
@@ -53,6 +55,8 @@ async def cancel(tx: Tx, store_id: StoreId, order_id: int, wanted: Cancellation)
     if authorization:
         payment_ids.append(await intend(tx, store_id, order, Move("void", authorization.amount_minor, authorization)))
     await reckon(tx, store_id, order_id)
+    if wanted.tells_buyer:
+        await tell_buyer(tx, store_id, order_id, NoticeKind.CANCELLED)
     return payment_ids
 
 

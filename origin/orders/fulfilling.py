@@ -11,14 +11,18 @@ from origin.db import Tx
 from origin.errors import Invalid, NotFound
 from origin.orders import ledger
 from origin.orders.dispatch import FulfillmentOrder, fulfillment_orders, order_id_of
+from origin.orders.notices import NoticeKind, tell_buyer
 from origin.orders.progress import progress, restate
 
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
+    """Where parcels can be followed. `tells_buyer`: by e-mail."""
+
     company: str | None = None
     numbers: Sequence[str] = ()
     urls: Sequence[str] = ()
+    tells_buyer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ async def track(tx: Tx, store_id: StoreId, fulfillment_id: int, tracking: Tracki
            WHERE store_id = %s AND id = %s""",
         [tracking.company, list(tracking.numbers), list(tracking.urls), store_id, fulfillment_id],
     )
+    if tracking.tells_buyer:
+        await tell_buyer(tx, store_id, row["order_id"], NoticeKind.TRACKED, fulfillment_id)
     return await _told(tx, store_id, row["order_id"], fulfillment_id, Topic.FULFILLMENT_UPDATED)
 
 
@@ -181,6 +187,8 @@ async def _write(
             [each.quantity for each in sent],
         ],
     )
+    if tracking.tells_buyer:
+        await tell_buyer(tx, store_id, order_id, NoticeKind.SHIPPED, row["id"])
     return await _told(tx, store_id, order_id, row["id"], Topic.FULFILLMENT_CREATED)
 
 

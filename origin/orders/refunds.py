@@ -17,6 +17,7 @@ from origin.db import Tx
 from origin.errors import Invalid
 from origin.orders.ledger import OrderMoney, Payment, check_currency, lock
 from origin.orders.moves import Move, intend, reckon
+from origin.orders.notices import NoticeKind, tell_buyer
 from origin.orders.progress import progress, restate
 from origin.orders.restocking import Restocked, Returned, put_back
 
@@ -50,6 +51,7 @@ class WantedRefund:
     note: str | None = None
     is_restocking: bool | None = None  # for lines that do not say it themselves
     currency: str | None = None
+    tells_buyer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,10 @@ async def make(tx: Tx, store_id: StoreId, order_id: int, wanted: WantedRefund, a
     made = await plan(tx, store_id, order, wanted)
     if not made.is_something:
         raise Invalid({"base": ["names nothing to refund: no refund_line_items, no shipping, no transactions"]})
-    return await write(tx, store_id, order, made, wanted.note, asked)
+    written = await write(tx, store_id, order, made, wanted.note, asked)
+    if wanted.tells_buyer:
+        await tell_buyer(tx, store_id, order_id, NoticeKind.REFUNDED, written.id)
+    return written
 
 
 async def _known(tx: Tx, store_id: StoreId, order_id: int, asked: Asked) -> Made | None:

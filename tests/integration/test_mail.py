@@ -7,8 +7,6 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-import httpx
-import pytest
 import redis
 
 from contracts.events import EVENT_JOB, Topic
@@ -17,53 +15,13 @@ from invalidation.event_queue import EventQueue
 from origin.catalog.handles import Handled, unique
 from origin.imports.records import find_import, request_import
 from origin.imports.running import run_import
-from origin.jobs.events import WORKBENCH, handle
+from origin.jobs.events import handle
 from origin.jobs.worker import EventWorker
-from standalone.command import Command, free_port
 from standalone.leftovers import end_session
 from tests.fixtures.buying import buy, fill
 from tests.fixtures.checkout import rows
+from tests.fixtures.mail import messages
 from tests.fixtures.product_csv import many
-from tests.fixtures.servers import running
-
-
-@pytest.fixture(scope="module")
-def post_office(tmp_path_factory):
-    """A sink as a program; yields its SMTP address and the address of its messages."""
-    folder = tmp_path_factory.mktemp("post")
-    smtp_port, page_port = free_port(), free_port()
-    argv = (sys.executable, "-m", "standalone.smtp_sink", f"--smtp-port={smtp_port}", f"--page-port={page_port}")
-
-    async def is_ready():
-        async with httpx.AsyncClient(verify=False) as client:
-            try:
-                return (await client.get(f"http://127.0.0.1:{page_port}/health")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-    with running(Command("smtp", (*argv, f"--folder={folder / 'mail'}")), is_ready, folder):
-        yield f"smtp://127.0.0.1:{smtp_port}", f"http://127.0.0.1:{page_port}/messages.json"
-
-
-@pytest.fixture
-def environment(till_settings, post_office):
-    settings = till_settings.model_copy(update={"smtp_url": post_office[0]})
-    return {f"STOA_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-
-
-async def messages(post_office, recipient):
-    async with httpx.AsyncClient(verify=False) as client:
-        found = (await client.get(post_office[1])).json()
-    return [message for message in found if recipient in message["to"]]
-
-
-@pytest.fixture
-def workbench(environment, monkeypatch):
-    """Of this process, with nothing left on it from one test to the next."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    yield
-    WORKBENCH.put_away()
 
 
 def event(shop, order):

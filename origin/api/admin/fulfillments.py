@@ -20,10 +20,13 @@ from origin.orders.fulfilling import Tracking, WantedLine, WantedPart
 
 router = admin_router("fulfillments")
 Texts = Annotated[list[Short], Field(max_length=50)]
+Notify = Annotated[Flag | None, Field(description="tells the buyer by e-mail")]
 
 
-def _tracking(company: str | None, numbers: Sequence[str | None], urls: Sequence[str | None]) -> Tracking:
-    return Tracking(company, [each for each in numbers if each], [each for each in urls if each])
+def _tracking(
+    company: str | None, numbers: Sequence[str | None], urls: Sequence[str | None], notify: bool | None
+) -> Tracking:
+    return Tracking(company, [each for each in numbers if each], [each for each in urls if each], bool(notify))
 
 
 class TrackingInput(Input):
@@ -35,8 +38,8 @@ class TrackingInput(Input):
     url: Short | None = None
     urls: Texts | None = None
 
-    def tracking(self) -> Tracking:
-        return _tracking(self.company, self.numbers or [self.number], self.urls or [self.url])
+    def tracking(self, notify: bool | None) -> Tracking:
+        return _tracking(self.company, self.numbers or [self.number], self.urls or [self.url], notify)
 
 
 class PartLineInput(Input):
@@ -54,7 +57,7 @@ class FulfillmentInput(Input):
 
     line_items_by_fulfillment_order: list[PartInput] = Field(max_length=50)
     tracking_info: TrackingInput | None = None
-    notify_customer: Flag | None = Field(None, description="taken, but nobody is written to yet")
+    notify_customer: Notify = None
 
     def parts(self) -> list[WantedPart]:
         return [
@@ -76,17 +79,20 @@ class OrderFulfillmentInput(Input):
     tracking_numbers: Texts | None = None
     tracking_url: Short | None = None
     tracking_urls: Texts | None = None
+    notify_customer: Notify = None
 
     def tracking(self) -> Tracking:
         return _tracking(
             self.tracking_company,
             self.tracking_numbers or [self.tracking_number],
             self.tracking_urls or [self.tracking_url],
+            self.notify_customer,
         )
 
 
 class TrackedInput(Input):
     tracking_info: TrackingInput
+    notify_customer: Notify = None
 
 
 @router.get("/orders/{order_id}/fulfillment_orders.json")
@@ -136,7 +142,7 @@ async def show(order_id: Id, fulfillment_id: Id, merchant: OrderReader) -> JSONR
 @router.post("/fulfillments.json", status_code=201)
 async def create(fulfillment: Annotated[FulfillmentInput, Body(embed=True)], merchant: OrderWriter) -> JSONResponse:
     """Something was sent. Never more of a line than is still to be sent, whoever presses at the same time."""
-    tracking = (fulfillment.tracking_info or TrackingInput()).tracking()
+    tracking = (fulfillment.tracking_info or TrackingInput()).tracking(fulfillment.notify_customer)
     async with merchant.begin() as (tx, _):
         made = await fulfilling.fulfill(tx, merchant.store_id, fulfillment.parts(), tracking)
     return await _shown(made.order_id, made.id, merchant, status=201)
@@ -160,7 +166,7 @@ async def update_tracking(
     fulfillment_id: Id, fulfillment: Annotated[TrackedInput, Body(embed=True)], merchant: OrderWriter
 ) -> JSONResponse:
     """Where the parcel can be followed now; what is left out is no longer known."""
-    tracking = fulfillment.tracking_info.tracking()
+    tracking = fulfillment.tracking_info.tracking(fulfillment.notify_customer)
     async with merchant.begin() as (tx, _):
         made = await fulfilling.track(tx, merchant.store_id, fulfillment_id, tracking)
     return await _shown(made.order_id, made.id, merchant)

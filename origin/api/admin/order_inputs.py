@@ -196,7 +196,7 @@ class CancelQuery(Input):
 
     reason: Short | None = Field(None, description="customer, fraud, inventory, declined or other")
     restock: Flag | None = Field(None, description="its units can be sold again; unless said, they cannot")
-    email: Flag | None = Field(None, description="taken, but nobody is written to yet")
+    email: Flag | None = Field(None, description="tells the buyer by e-mail")
     amount: Amount | None = Field(None, description="to give back; unless said, all that was paid; 0: nothing")
     currency: Short | None = Field(None, description="of the amount: the order's")
 
@@ -212,4 +212,5 @@ class CancelInput(CancelQuery):
             amount=self.amount or query.amount,
             currency=self.currency or query.currency,
             refund=self.refund.wanted() if self.refund else None,
+            tells_buyer=bool(query.email if self.email is None else self.email),
         )

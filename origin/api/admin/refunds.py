@@ -60,6 +60,7 @@ class RefundInput(Input):
     note: Annotated[Text, Field(max_length=5000)] | None = None
     restock: Flag | None = Field(None, description="for lines without a restock_type: cancel or, when sent, return")
     currency: Short | None = Field(None, description="of the amounts: the order's")
+    notify: Flag | None = Field(None, description="tells the buyer by e-mail")
 
     def wanted(self) -> WantedRefund:
         shipping = self.shipping or ShippingInput()
@@ -74,6 +75,7 @@ class RefundInput(Input):
             note=self.note,
             is_restocking=self.restock,
             currency=self.currency,
+            tells_buyer=bool(self.notify),
         )
 
 
