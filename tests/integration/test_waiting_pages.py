@@ -6,6 +6,7 @@ import re
 import pytest
 
 from origin.app import create_app
+from origin.checkout.places import name_of
 from tests.fixtures.checkout import levels, listening, rows
 from tests.integration.test_checkout_pages import fill, send_form, send_json
 
@@ -97,3 +98,19 @@ async def test_a_cookie_of_an_earlier_purchase_is_just_no_place(shoppers, shops)
     await fill(acorn, shops[0])
     acorn.cookies.set("checkout_place", "of-long-ago")
     assert (await send_form(acorn)).headers["Location"].startswith("/orders/")
+
+
+async def test_while_a_carts_request_is_at_work_another_is_told_to_come_back(room, shoppers, shops, till):
+    acorn, birch = shoppers
+    for shopper, shop in zip(shoppers, shops, strict=True):
+        await fill(shopper, shop)
+    cart = await till.carts.read(shops[0].id, acorn.cookies["cart"])
+    end = room._turns.take(shops[0].id, name_of(cart))
+    busy = await send_json(acorn, "second")
+    assert (busy.status_code, busy.json()["kind"], busy.headers["Retry-After"]) == (409, "in-progress", "1")
+    form = await send_form(acorn)
+    assert (form.status_code, "still being worked on" in form.text) == (409, True)
+    assert (await send_json(birch, "birch's")).status_code == 201
+    end()
+    assert (await send_json(acorn, "second")).status_code == 201
+    assert room.slots.running(shops[0].id) == 0
