@@ -1,6 +1,5 @@
 """E-mail about what a merchant did with an order: cancelled, refunded, sent."""
 
-from email.message import EmailMessage
 from typing import Any
 
 import structlog
@@ -9,7 +8,9 @@ from jinja2 import Environment
 from contracts.snapshot import Part
 from contracts.tenant import StoreId
 from origin.db import Database
-from origin.jobs.mail import MailSettings, addressed, send_once
+from origin.jobs.letter import Letter
+from origin.jobs.mail import MailSettings, letter_to, send_once
+from origin.jobs.post import Post
 from origin.orders import notices
 from origin.orders.notices import Notice, NoticeKind
 from origin.settings import OriginSettings
@@ -27,7 +28,7 @@ _SAID = {
 
 
 async def send_notice(
-    db: Database, settings: OriginSettings, templates: Environment, store_id: StoreId, notice_id: int
+    db: Database, settings: OriginSettings, templates: Environment, post: Post, store_id: StoreId, notice_id: int
 ) -> bool:
     """Tells the buyer, unless that was done before or is not so any more. Raises NotFound, or Unavailable: the queue
     tries again. Sent as a confirmation is: once, as far as anybody can know."""
@@ -39,12 +40,12 @@ async def send_notice(
     if not settings.smtp_url:
         log.info("no mail server is set; buyer not told by e-mail", store_id=store_id, notice_id=notice_id)
         return False
-    message = notice_message(templates, settings, shop.part, notice)
-    await send_once(db, settings, store_id, message, notices.sent, notice_id)
+    letter = notice_letter(templates, settings, shop.part, notice)
+    await send_once(db, post, store_id, letter, notices.sent, notice_id)
     return True
 
 
-def notice_message(templates: Environment, settings: MailSettings, shop: Part, notice: Notice) -> EmailMessage:
+def notice_letter(templates: Environment, settings: MailSettings, shop: Part, notice: Notice) -> Letter:
     """Text and HTML. A second copy has the same Message-ID."""
     order = notice.order
     said, headline = _SAID[notice.kind]
@@ -55,8 +56,9 @@ def notice_message(templates: Environment, settings: MailSettings, shop: Part, n
         "headline": headline,
         "status_url": f"{shop.data['url']}/orders/{order.token}",
     }
+    bodies = (
+        templates.get_template("mail_notice.txt").render(values),
+        templates.get_template("mail_notice.html").render(values),
+    )
     name = f"notice-{shop.data['store_id']}-{notice.id}"
-    message = addressed(settings, shop, order.email, f"Order {order.name} {said}", name)
-    message.set_content(templates.get_template("mail_notice.txt").render(values))
-    message.add_alternative(templates.get_template("mail_notice.html").render(values), subtype="html")
-    return message
+    return letter_to(settings, shop, order.email, f"Order {order.name} {said}", name, bodies)

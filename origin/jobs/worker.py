@@ -7,7 +7,8 @@ taking a job and noting it down loses nothing.
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
@@ -26,6 +27,7 @@ from rq.worker import BaseWorker
 from contracts import crash_points
 from contracts.events import IMPORT_QUEUE
 from origin.jobs.event_job import EventJob
+from origin.jobs.events import WORKBENCH
 
 HEARTBEAT_SECONDS = 2
 LAPSE_SECONDS = 7  # without a heartbeat; then the job is somebody else's
@@ -46,6 +48,10 @@ class _JobsUnderWay(IntermediateQueue):
 class TendedQueue(Queue):
     job_class = EventJob
 
+    def move_dependents_to_ready(self, *_arguments: Any, **_named: Any) -> dict[str, list[str]]:
+        """None: the relay queues nothing that waits for another job."""
+        return {}
+
     def acquire_maintenance_lock(self) -> bool:
         return bool(self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=TEND_LOCK_SECONDS))
 
@@ -57,7 +63,9 @@ class TendedQueue(Queue):
 class QueueWorker(BaseWorker):
     """Tells whether it ended because somebody asked, which rq forgets when it was idle, or lost its connection.
 
-    It looks after retries itself: rq's scheduler is a process of its own, whose lock outlives it by a minute.
+    It looks after retries itself: rq's scheduler is a process of its own, whose lock outlives it by a minute. And it
+    says how it is now and then, not six times around every job: each time is a question to the state server, and
+    together they cost more than the e-mail between them.
     """
 
     job_class = EventJob
@@ -90,6 +98,31 @@ class QueueWorker(BaseWorker):
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         return LAPSE_SECONDS
 
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """With a job's books at each job, else after HEARTBEAT_SECONDS, and always for as long as an idle worker's."""
+        if pipeline is not None:
+            super().heartbeat(pipeline=pipeline)
+        elif self.last_heartbeat is None or now() - self.last_heartbeat >= timedelta(seconds=HEARTBEAT_SECONDS):
+            with self.connection.pipeline() as together:
+                super().set_state(self.get_state(), pipeline=together)
+                super().heartbeat(pipeline=together)
+                together.execute()
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """Told with a job's books, or with the next heartbeat."""
+        if pipeline is None:
+            self._state = state
+        else:
+            super().set_state(state, pipeline=pipeline)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        if self.should_run_maintenance_tasks:  # as often as everything else is looked at that seldom happens
+            super().check_for_suspension(burst)
+
+    def handle_execution_ended(self, job: Job, queue: Queue, heartbeat_ttl: int) -> None:
+        """Without a heartbeat for a job whose end is written next."""
+        job.ended_at = now()
+
     def clean_registries(self) -> None:
         super().clean_registries()  # type: ignore[no-untyped-call]
         # Two workers at once may queue a job twice, which every handler bears.
@@ -104,27 +137,46 @@ class EventWorker(QueueWorker, SimpleWorker):
     """Does the jobs in its own process, which keeps what they opened: a process of its own for each would spend most of
     its time on connecting."""
 
+    def __init__(self, queue_name: str, connection: Any) -> None:
+        super().__init__(queue_name, connection)
+        self._heart = _Heart(self.maintain_heartbeats)
+
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        with self._heartbeats(job, execution):
+        with self._heart.beating_for(job, execution):
             return super().perform_job(job, queue, execution)
 
+    def clean_registries(self) -> None:
+        super().clean_registries()
+        WORKBENCH.rest()
+
+
+class _Heart:
+    """Says from a thread that a job is under way, while the job has the worker's own; one thread for all its jobs."""
+
+    def __init__(self, beat: Callable[[Job, Execution], object]) -> None:
+        self._beat = beat
+        self._under_way: tuple[Job, Execution] | None = None
+        self._still = threading.Lock()  # held during a beat: when a job's end is written, nothing says that it runs
+        self._thread: threading.Thread | None = None
+
     @contextmanager
-    def _heartbeats(self, job: Job, execution: Execution) -> Iterator[None]:
-        """From a thread, while the job has this one."""
-        is_done = threading.Event()
-
-        def beat() -> None:
-            while not is_done.wait(HEARTBEAT_SECONDS):
-                with suppress(RedisError):  # the next may come through; without any, the job is somebody else's
-                    self.maintain_heartbeats(job, execution)
-
-        heart = threading.Thread(target=beat, name="heartbeats", daemon=True)
-        heart.start()
+    def beating_for(self, job: Job, execution: Execution) -> Iterator[None]:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._live, name="heartbeats", daemon=True)
+            self._thread.start()
+        self._under_way = job, execution
         try:
             yield
         finally:
-            is_done.set()
-            heart.join()
+            with self._still:
+                self._under_way = None
+
+    def _live(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            with self._still, suppress(RedisError):  # the next may come through; without any, the job is another's
+                if self._under_way:
+                    self._beat(*self._under_way)
 
 
 class ImportWorker(QueueWorker, Worker):

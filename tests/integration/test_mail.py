@@ -152,10 +152,11 @@ async def test_a_job_that_takes_long_stays_its_workers(state_url, monkeypatch):
     monkeypatch.setattr("origin.jobs.worker.HEARTBEAT_SECONDS", 0.05)
     with redis.Redis.from_url(state_url) as connection:
         worker = EventWorker("events", connection)
+        worker.register_birth()
         job = worker.queues[0].enqueue(EVENT_JOB, {})
         execution = worker.prepare_execution(job)
         connection.zadd(job.started_job_registry.key, {execution.composite_key: 1})  # lapsed since 1970
-        with worker._heartbeats(job, execution):
+        with worker._heart.beating_for(job, execution):
             async with asyncio.timeout(10):
                 while connection.zscore(job.started_job_registry.key, execution.composite_key) == 1:  # noqa: ASYNC110 - a thread
                     await asyncio.sleep(0.01)
