@@ -35,7 +35,8 @@ async def edge(state_url: str) -> AsyncIterator[Worker]:
     """It follows a bus, so that it has a lease and answers from memory."""
     async with scripted_origin() as origin, bus_at(state_url) as bus:
         origin.add(replace(snapshots.tenant("acorn"), host=HOST))
-        async with worker(origin, state_url=state_url) as made:
+        # That the judge's machine is late is not the shop's doing.
+        async with worker(origin, state_url=state_url, edge_late_seconds=60) as made:
             for _ in range(2):
                 await made.has_heard((await HandRelay(bus).drain()).position)
             yield made
@@ -56,25 +57,26 @@ async def judged(questions: list[tuple[str, str]]) -> Verdicts:
 
 
 async def test_an_outside_judge_has_nothing_bad_to_say(edge: Worker) -> None:
-    """Of what the application answers, and of what the hit path does."""
+    """Of what the application answers, and then, when it has offered all its hits, of what the hit path does. Were both
+    asked at once, what they answer of each page would be a matter of who came first."""
+    hits = edge.edge.hit_path.counters
     async with listening(edge) as quick, listening(edge, has_hit_path=False) as slow:
         front = await raw_answer(slow, f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         assets = sorted(set(re.findall(r'"(/theme/[^"]+)"', front.decode())))
         assert len(assets) >= 2
         targets = [*PAGES, *TWINS, *TEXTS, *OTHERS, *assets]
-        questions = [
-            (method, f"http://{HOST}:{port}{target}")
-            for port in (slow, quick)
-            for target in targets
-            for method in ("GET", "HEAD")
-        ]
-        verdicts = await judged(questions)
-    assert len(verdicts) == len(questions)
-    hits = edge.edge.hit_path.counters
-    assert hits.found > len(PAGES + TWINS)
-    assert hits.unchanged >= len(PAGES + TWINS)
+        verdicts = await judged(_questions(slow, targets))
+        assert (len(verdicts), hits.hits) == (2 * len(targets), 0)
+        verdicts |= await judged(_questions(quick, targets))
+    assert len(verdicts) == 4 * len(targets)
+    assert hits.found >= 2 * len(PAGES + TWINS)
+    assert hits.unchanged >= 2 * len(PAGES + TWINS)
     said = {name: [note for note in notes if note[0] in {"bad", "warning"}] for name, notes in verdicts.items()}
     assert {name: notes for name, notes in said.items() if any(note[2] not in ACCEPTED for note in notes)} == {}
+
+
+def _questions(port: int, targets: list[str]) -> list[tuple[str, str]]:
+    return [(method, f"http://{HOST}:{port}{target}") for target in targets for method in ("GET", "HEAD")]
 
 
 async def test_the_judge_sees_what_is_wrong() -> None:
