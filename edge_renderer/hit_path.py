@@ -12,7 +12,7 @@ from edge_renderer.answer import Answer, HeaderLine
 from edge_renderer.cache.local import Held, LocalCache
 from edge_renderer.heads import COOKIE, MOST_REQUEST_BYTES, NO_COOKIE, UNPRINTABLE_TO_ZERO, Heads, Meaning
 from edge_renderer.request import Request
-from edge_renderer.responses import LOCAL_HIT, is_match, respond
+from edge_renderer.responses import LOCAL_HIT, confirmed, current_etags, respond
 from invalidation.lease import Clock, Lease
 
 MOST_WAYS = 16
@@ -44,46 +44,58 @@ class HitCounters:
 
 class Way:
     """How one request line from one kind of asker is answered: with a page, as long as it and the record that says
-    whose host it is are fresh. The heads begin with the date, so they are put together once a second, if at all."""
+    whose host it is are fresh. The heads begin with the date, so they are put together once a second, if at all.
+
+    `etags`: of the copies that are as good as what would be sent."""
 
     __slots__ = (
         "body",
         "body_bytes",
+        "confirmations",
         "date",
-        "etag",
+        "etags",
         "expires_at",
         "found",
+        "found_lines",
         "is_joined",
         "page",
-        "parts",
         "record",
-        "unchanged",
+        "unchanged_lines",
     )
 
-    def __init__(self, page: Held, record: Held, found: Answer, unchanged: Answer, *, is_head: bool) -> None:
+    def __init__(self, page: Held, record: Held, found: Answer, unchanged: dict[str, Answer], *, is_head: bool) -> None:
         self.page = page
         self.record = record
         self.expires_at = min(page.expires_at, record.expires_at)
-        self.etag = (found.header(b"etag") or b"").decode("ascii")
+        self.etags = tuple(unchanged)
         self.body = b"" if is_head else found.body
         self.body_bytes = len(self.body)
         self.is_joined = self.body_bytes <= MOST_JOINED_BYTES
-        self.parts = (found.lines(), unchanged.lines())
-        self.date: list[HeaderLine] | None = None
+        self.found_lines = found.lines()
+        self.unchanged_lines = {etag: answer.lines() for etag, answer in unchanged.items()}
+        self.date: list[HeaderLine] = []
         self.found: Pieces = ()
-        self.unchanged: Pieces = ()
+        self.confirmations: dict[str, Pieces] = {}
 
     @property
     def size_bytes(self) -> int:
         copy_bytes = self.body_bytes if self.is_joined else 0
-        return 2 * sum(len(_lines(part)) for part in self.parts) + copy_bytes + _WAY_BYTES
+        kept = (self.found_lines, *self.unchanged_lines.values())
+        return 2 * sum(len(_lines(lines)) for lines in kept) + copy_bytes + _WAY_BYTES
 
     def turn(self, date: list[HeaderLine]) -> None:
-        found, unchanged = self.parts
-        head = b"HTTP/1.1 200 OK\r\n" + _lines([*date, *found]) + b"\r\n"
+        head = b"HTTP/1.1 200 OK\r\n" + _lines([*date, *self.found_lines]) + b"\r\n"
         self.found = (head + self.body,) if self.is_joined else (head, self.body)
-        self.unchanged = (b"HTTP/1.1 304 Not Modified\r\n" + _lines([*date, *unchanged]) + b"\r\n",)
+        self.confirmations.clear()
         self.date = date
+
+    def unchanged(self, etag: str) -> Pieces:
+        """What confirms a copy that has this ETag, one of `etags`."""
+        pieces = self.confirmations.get(etag)
+        if pieces is None:
+            lines = _lines([*self.date, *self.unchanged_lines[etag]])
+            pieces = self.confirmations[etag] = (b"HTTP/1.1 304 Not Modified\r\n" + lines + b"\r\n",)
+        return pieces
 
 
 class HitPath:
@@ -128,9 +140,11 @@ class HitPath:
         if way.date is not date:
             way.turn(date)
         counters = self.counters
-        if condition and is_match(condition.decode("ascii"), way.etag):
-            counters.unchanged += 1
-            return way.unchanged
+        if condition:
+            etag = confirmed(condition.decode("ascii"), way.etags)
+            if etag is not None:
+                counters.unchanged += 1
+                return way.unchanged(etag)
         counters.found += 1
         counters.body_bytes += way.body_bytes
         return way.found
@@ -145,8 +159,9 @@ class HitPath:
         is_kept = known is not None and known.page is page
         if known is not None and is_kept and known.record is record:
             return  # asked in a way that is never plain, such as with Connection: close
-        found, unchanged = (respond(request.encodings, given, page.entry, LOCAL_HIT) for given in ("", "*"))
-        way = Way(page, record, found, unchanged, is_head=request.is_head)
+        etags = current_etags(request.encodings, page.entry)
+        found, *unchanged = (respond(request.encodings, given, page.entry, LOCAL_HIT) for given in ("", *etags))
+        way = Way(page, record, found, dict(zip(etags, unchanged, strict=True)), is_head=request.is_head)
         if is_kept or self._make_room(way, meaning, line):
             meaning.ways[line] = way
 

@@ -1,6 +1,6 @@
 """Entry + request -> answer: conditional requests, encodings, redirects, and the headers of what may be cached."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from edge_renderer.answer import FILE_POLICY, Answer, HeaderLine, secured
 from edge_renderer.cache.entry import Entry
@@ -55,13 +55,23 @@ def cache_status(found: Found) -> bytes:
 
 def respond(encodings: frozenset[str], if_none_match: str, entry: Entry, cache_status: bytes) -> Answer:
     """The entry as this client takes it; only what is encoded for it differs, and so does its ETag."""
-    encoding, body = _chosen(encodings, entry.body, entry.br, entry.gzip)
-    etag = variant_etag(entry.etag, encoding)
-    marks: list[HeaderLine] = [(b"etag", etag.encode()), (b"cache-status", cache_status)]
     is_hit = cache_status is LOCAL_HIT
-    if entry.status == 200 and is_match(if_none_match, etag):
+    etag = confirmed(if_none_match, current_etags(encodings, entry)) if entry.status == 200 else None
+    if etag is not None:
+        marks = [(b"etag", etag.encode()), (b"cache-status", cache_status)]
         return Answer(304, [line for line in entry.headers if line[0] not in _NOT_IN_304] + marks, is_hit=is_hit)
+    encoding, body = _chosen(encodings, entry.body, entry.br, entry.gzip)
+    marks = [(b"etag", variant_etag(entry.etag, encoding).encode()), (b"cache-status", cache_status)]
     return Answer(entry.status, [*entry.headers, *_encoded(encoding), *marks], body, is_hit)
+
+
+def current_etags(encodings: frozenset[str], entry: Entry) -> list[str]:
+    """Of the page as it is now, in each encoding that this client takes, the one it would be sent first. Which of them
+    is selected is the server's to say (RFC 9110, 12.1), so a copy in any of them is still good. Brotli counts before it
+    is made here: another worker has sent it, or this one before the entry was made anew."""
+    chosen, _ = _chosen(encodings, entry.body, entry.br, entry.gzip)
+    taken = [name for name in ("br", "gzip") if name in encodings] if entry.gzip is not None else []
+    return [variant_etag(entry.etag, name) for name in dict.fromkeys((chosen, *taken, "identity"))]
 
 
 def respond_with_bytes(
@@ -71,7 +81,7 @@ def respond_with_bytes(
     encoding, chosen = _chosen(request.encodings, body, br, gzip)
     etag = variant_etag(etag, encoding)
     marks: list[HeaderLine] = [(b"etag", etag.encode())]
-    if is_match(request.header(b"if-none-match"), etag):
+    if confirmed(request.header(b"if-none-match"), [etag]):
         return Answer(304, [line for line in headers if line[0] not in _NOT_IN_304] + marks)
     return Answer(200, [*headers, *_encoded(encoding), *marks], chosen)
 
@@ -93,12 +103,12 @@ def variant_etag(etag: str, encoding: str) -> str:
     return etag if encoding == "identity" else f'{etag[:-1]}-{encoding}"'
 
 
-def is_match(if_none_match: str, etag: str) -> bool:
-    """RFC 9110, 13.1.2: any of the list, compared weakly; * is anything."""
+def confirmed(if_none_match: str, etags: Sequence[str]) -> str | None:
+    """RFC 9110, 13.1.2: the first of `etags` that the list names, compared weakly; * names the first of all."""
     if not if_none_match:
-        return False
-    given = (item.strip().removeprefix("W/") for item in if_none_match.split(","))
-    return any(item in (etag, "*") for item in given)
+        return None
+    given = {item.strip().removeprefix("W/") for item in if_none_match.split(",")}
+    return etags[0] if "*" in given else next((etag for etag in etags if etag in given), None)
 
 
 def moved(location: str, cdn_seconds: int, tags: Iterable[str]) -> Answer:

@@ -40,7 +40,7 @@ def without_prebuilt_answers() -> None:
 
     def turn_each_time(self: Way, date: list[HeaderLine]) -> None:
         turn(self, date)
-        self.date = None
+        self.date = []
 
     swap(Way, "turn", turn_each_time)
 
