@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 Step = Literal[
     "admin.write",
-    "checkout.claim",
+    "checkout.begin",
     "checkout.claim_again",
     "checkout.give_up",
     "checkout.place_free",

@@ -45,8 +45,7 @@ class Attempt:
 _COLUMNS = """id, recovery_point, order_id, payment_method, intent_id, cart_token, cart_generation, fingerprint,
     coalesce(locked_until > now(), false) AS is_leased, created_at, response_body"""
 
-# Claimed and looked after in one round trip: by new keys there is nothing else to do. In their order, so that two who
-# claim the same ones cannot wait for each other.
+# In the order of their keys, so that two who claim the same ones cannot wait for each other.
 _CLAIM = b"""
     WITH claimed AS (
         INSERT INTO checkout_attempt (store_id, idempotency_key, fingerprint, cart_token, payment_method, locked_until)
@@ -57,7 +56,7 @@ _CLAIM = b"""
         INSERT INTO deadline (store_id, kind, subject_id, due_at)
         SELECT store_id, 'checkout', id, now() + make_interval(secs => %(seconds)s) FROM claimed
     )
-    SELECT array_agg(id) AS ids, array_agg(idempotency_key) AS keys, min(created_at) AS created_at FROM claimed
+    SELECT id, idempotency_key AS key, created_at FROM claimed
 """
 
 
@@ -74,7 +73,7 @@ class Claim:
         return cls(key, wanted, wanted.fingerprint())
 
 
-async def claim_new(db: Database, store_id: StoreId, claims: Sequence[Claim]) -> list[Attempt | None]:
+async def claim_new(tx: Tx, store_id: StoreId, claims: Sequence[Claim]) -> Asked[list[Attempt | None]]:
     """The attempt of each claim that is its key's first, for the caller to work on now."""
     firsts = {claim.key: claim for claim in reversed(claims)}
     rows = [
@@ -87,18 +86,20 @@ async def claim_new(db: Database, store_id: StoreId, claims: Sequence[Claim]) ->
         for key, claim in firsts.items()
     ]
     values = {"store": store_id, "claims": Jsonb(rows), "seconds": LEASE_SECONDS}
-    row = await db.write_row(store_id, _CLAIM, values, step="checkout.claim")
-    assert row is not None
-    ids = dict(zip(row["keys"] or (), row["ids"] or (), strict=True))
-    return [
-        _new(ids[claim.key], claim, row["created_at"]) if claim.key in ids and firsts[claim.key] is claim else None
-        for claim in claims
-    ]
+    cursor = await tx.execute(_CLAIM, values)
+
+    def claimed(rows: Sequence[Mapping[str, Any]]) -> list[Attempt | None]:
+        new = {row["key"]: row for row in rows}
+        return [
+            _new(new[claim.key], claim) if claim.key in new and firsts[claim.key] is claim else None for claim in claims
+        ]
+
+    return Asked(cursor, claimed)
 
 
-def _new(attempt_id: int, claim: Claim, created_at: datetime) -> Attempt:
+def _new(row: Mapping[str, Any], claim: Claim) -> Attempt:
     return Attempt(
-        id=attempt_id,
+        id=row["id"],
         recovery_point="started",
         order_id=None,
         payment_method=claim.wanted.payment_method,
@@ -107,7 +108,7 @@ def _new(attempt_id: int, claim: Claim, created_at: datetime) -> Attempt:
         cart_generation=None,
         fingerprint=claim.fingerprint,
         is_leased=True,
-        created_at=created_at,
+        created_at=row["created_at"],
         answer=None,
     )
 

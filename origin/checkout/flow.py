@@ -1,10 +1,10 @@
-"""Checkout in atomic phases: claim, reserve, authorise, finalise (design, section 9).
+"""Checkout in atomic phases: claim and reserve, authorise, finalise (design, section 9).
 
 Each phase is one transaction that also writes how far it came; the provider is asked with none open. Whoever finds an
 attempt whose process died goes on from there with the same payment key, so nothing happens twice and nothing is lost.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer,
 from origin.checkout.attempts import Attempt, Claim
 from origin.checkout.billing import Due, ask_dues, charge_for, read_due
 from origin.checkout.group_commit import GroupCommit, in_one_transaction, in_transaction
-from origin.checkout.reserving import CartTaken, Held, Refused, Wish, reserve
+from origin.checkout.reserving import Beginning, CartTaken, Held, Refused, Wish, begin, reserve
 from origin.checkout.settling import NotPlain, Paid, Rules
 from origin.checkout.slots import Elsewhere
 from origin.checkout.submission import Submission
@@ -77,7 +77,7 @@ class Checkouts:
         self._settings = settings
         self._rules = Rules(settings.reservation_seconds * 2, settings.storefront_url)
         self._links = URLSafeSerializer(settings.signing_key, salt="checkout-attempt")
-        self._claims = GroupCommit(self._claim_all)
+        self._beginnings = GroupCommit(in_one_transaction(db, self._begin_all, step="checkout.begin"))
         self._reservations = GroupCommit(in_one_transaction(db, self._reserve_all, step="checkout.reserve"))
         self._sales = GroupCommit(in_one_transaction(db, self._sell_all, step="checkout.sell"))
         self._asked: dict[str, str | None] = {}
@@ -88,39 +88,54 @@ class Checkouts:
         self, store_id: StoreId, key: str, wanted: Submission, elsewhere: Elsewhere = nullcontext
     ) -> Answer:
         """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
-        claim = Claim.of(key, wanted)
+        claim, cart, away = Claim.of(key, wanted), Cart(""), None
         try:
-            attempt, is_ours = await self.claim(store_id, claim)
+            cart = await self._carts.read(store_id, wanted.cart_token)
+        except Unavailable as error:
+            away = error
+        begun = await self.begin(store_id, Beginning(claim, cart)) if cart.lines else None
+        if begun is None:
+            return await self._submit_again(store_id, claim, cart, away, elsewhere)
+        attempt, found = begun
+        wish = Wish(attempt.id, wanted, cart)
+        reserved = await self._or_answer(store_id, attempt, self._told(store_id, wish, found))
+        if isinstance(reserved, Answer):
+            return reserved
+        return await self.authorise(store_id, attempt.id, elsewhere, reserved)
+
+    async def begin(self, store_id: StoreId, beginning: Beginning) -> tuple[Attempt, Reserved | Exception] | None:
+        """The first two phases, in one transaction: the key's new attempt, and what is reserved for it or why nothing
+        is. None for a key that came before."""
+        return await self._beginnings.do(store_id, beginning)
+
+    async def _submit_again(
+        self, store_id: StoreId, claim: Claim, cart: Cart, away: Unavailable | None, elsewhere: Elsewhere
+    ) -> Answer:
+        """Of a key that came before: its answer, or what is left to do. `cart` is empty if it could not be read, or has
+        become an order; `away` says that it could not."""
+        try:
+            attempt, is_ours = await attempts.claim_again(self._db, store_id, claim)
         except NotFound:
-            return IN_PROGRESS  # the same key was released at this very moment
+            if away:
+                raise away from None
+            return IN_PROGRESS if cart.lines else CART_EMPTY  # released at this very moment, or there is nothing to do
         if attempt.fingerprint != claim.fingerprint:
             return KEY_REUSED
         if not is_ours:
             return attempt.answer.replayed() if attempt.answer else replace(IN_PROGRESS, attempt_id=attempt.id)
         reserved = None
         if attempt.recovery_point == "started":
-            found = await self._reserve(store_id, attempt, wanted)
+            wish = Wish(attempt.id, claim.wanted, cart)
+            found = await self._or_answer(store_id, attempt, self._reserve(store_id, wish, away))
             if isinstance(found, Answer):
                 return found
             reserved = found
         return await self.authorise(store_id, attempt.id, elsewhere, reserved)
 
-    async def claim(self, store_id: StoreId, claim: Claim) -> tuple[Attempt, bool]:
-        """The first phase: the attempt of this key, and whether the caller is the one to work on it now. Raises
-        NotFound for a key that was released at this very moment."""
-        new = await self._claims.do(store_id, claim)
-        return (new, True) if new else await attempts.claim_again(self._db, store_id, claim)
-
-    async def _claim_all(self, store_id: StoreId, claims: Sequence[Claim]) -> Sequence[Attempt | None]:
-        return await attempts.claim_new(self._db, store_id, claims)
-
-    async def _reserve(self, store_id: StoreId, attempt: Attempt, wanted: Submission) -> Reserved | Answer:
+    async def _or_answer(self, store_id: StoreId, attempt: Attempt, told: Awaitable[Reserved]) -> Reserved | Answer:
+        """What is reserved, or the refusal that is kept of it. Raises as `submit`."""
         try:
-            cart = await self._carts.read(store_id, wanted.cart_token)
-            if not cart.lines:
-                await self._release(store_id, attempt.id)
-                return CART_EMPTY
-            return await self.reserve(store_id, attempt.id, wanted, cart)
+            return await told
         except Refused as refusal:
             if refusal.answer.kind in (AnswerKind.CART_EMPTY, AnswerKind.CART_TAKEN):
                 await self._release(store_id, attempt.id)
@@ -132,22 +147,42 @@ class Checkouts:
             await self._release(store_id, attempt.id)
             raise
 
-    async def reserve(self, store_id: StoreId, attempt_id: int, wanted: Submission, cart: Cart) -> Reserved:
-        """The second phase. Raises Refused when stock or price are not what the buyer saw, or the cart is taken.
-
-        A buyer who came back from the bank's page, to pay in another way, has not ordered yet: that payment is ended.
-        """
-
-        wish = Wish(attempt_id, wanted, cart)
+    async def _reserve(self, store_id: StoreId, wish: Wish, away: Unavailable | None) -> Reserved:
+        """For an attempt whose process died before it had. Raises Refused when stock or price are not what the buyer
+        saw, or the cart is taken."""
+        if away:
+            raise away
+        if not wish.cart.lines:
+            raise Refused(CART_EMPTY)
         try:
             return await self._reservations.do(store_id, wish)
         except CartTaken as taken:
-            if taken.by is None or not await self._abandon(store_id, taken.by):
-                raise
+            return await self._told(store_id, wish, taken)
+
+    async def _told(self, store_id: StoreId, wish: Wish, told: Reserved | Exception) -> Reserved:
+        """A buyer who came back from the bank's page, to pay in another way, has not ordered yet: that payment is
+        ended, and the stock reserved anew. Raises what else was told."""
+        if isinstance(told, CartTaken) and told.by is not None and await self._abandon(store_id, told.by):
             return await self._reservations.do(store_id, wish)
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    async def _begin_all(
+        self, tx: Tx, store_id: StoreId, beginnings: Sequence[Beginning]
+    ) -> Sequence[tuple[Attempt, Reserved | Exception] | None]:
+        begun = await begin(tx, store_id, beginnings, self._settings.reservation_seconds)
+        new = [each for each in begun if each]
+        told = iter(await self._billed(tx, store_id, [each.wish for each in new], [each.told for each in new]))
+        return [(each.attempt, next(told)) if each else None for each in begun]
 
     async def _reserve_all(self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[Reserved | Exception]:
         told = await reserve(tx, store_id, wishes, self._settings.reservation_seconds)
+        return await self._billed(tx, store_id, wishes, told)
+
+    async def _billed(
+        self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish], told: Sequence[Held | Exception]
+    ) -> Sequence[Reserved | Exception]:
         attempt_ids = [wish.attempt_id for wish, held in zip(wishes, told, strict=True) if isinstance(held, Held)]
         asking = await ask_dues(tx, store_id, attempt_ids, self._settings.storefront_url) if attempt_ids else None
         dues = await asking.read() if asking else {}

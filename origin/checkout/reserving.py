@@ -1,16 +1,17 @@
-"""The reserve phase: the cart at our own rows' prices, the stock held, the order pending. All of it or nothing."""
+"""The claim of a key and the reserve phase: the cart at our own rows' prices, the stock held, the order pending. All of
+it or nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.money import to_decimal_text
 from contracts.tenant import StoreId
-from origin.cart.offers import ask_prices
+from origin.cart.offers import Prices, ask_prices
 from origin.cart.pricing import PricedCart, price_cart, short_of
 from origin.carts import Cart
 from origin.checkout import attempts, stock
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, Answer, AnswerKind, cart_taken
-from origin.checkout.attempts import Attempt
+from origin.checkout.attempts import Attempt, Claim
 from origin.checkout.shipping import shipping_rate, total_minor
 from origin.checkout.stock import Shortage
 from origin.checkout.submission import Submission, missing_address
@@ -46,6 +47,14 @@ class Wish:
     cart: Cart
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginning:
+    """What a buyer submits for the first time, as far as anybody knows, and the cart it is about."""
+
+    claim: Claim
+    cart: Cart
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Stock for one order, and what that has of its cart, by line."""
@@ -54,14 +63,42 @@ class Held:
     ordered: Mapping[str, int]
 
 
-async def reserve(tx: Tx, store_id: StoreId, wishes: Sequence[Wish], held_seconds: float) -> list[Held | OriginError]:
-    """Of each wish its order, or why it got nothing: Refused, or Invalid when an address or a way to pay is missing.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A key that was new. `told`: as `reserve` says; the attempt is there in any case."""
 
-    First come, first served. The levels are locked last: they are what everybody wants.
-    """
+    attempt: Attempt
+    wish: Wish
+    told: Held | OriginError
+
+
+async def begin(tx: Tx, store_id: StoreId, beginnings: Sequence[Beginning], held_seconds: float) -> list[Begun | None]:
+    """Claims each key and reserves for it, as `reserve` does; None for a key that somebody has claimed before."""
+    claiming = await attempts.claim_new(tx, store_id, [each.claim for each in beginnings])
+    asking = await ask_prices(tx, store_id, {variant for each in beginnings for variant in each.cart.variant_ids})
+    claimed, prices = await claiming.read(), await asking.read()
+    new = [
+        (attempt, Wish(attempt.id, each.claim.wanted, each.cart))
+        for attempt, each in zip(claimed, beginnings, strict=True)
+        if attempt
+    ]
+    wishes, attempt_ids = [wish for _, wish in new], {attempt.id for attempt, _ in new}
+    told = await _serve(tx, store_id, wishes, prices, attempt_ids, held_seconds)
+    begun = (Begun(attempt, wish, heard) for (attempt, wish), heard in zip(new, told, strict=True))
+    return [next(begun) if attempt else None for attempt in claimed]
+
+
+async def reserve(tx: Tx, store_id: StoreId, wishes: Sequence[Wish], held_seconds: float) -> list[Held | OriginError]:
+    """Of each wish its order, or why it got nothing: Refused, or Invalid when an address or a way to pay is missing."""
     asking = await ask_prices(tx, store_id, {variant for wish in wishes for variant in wish.cart.variant_ids})
     open_ones = await _open(tx, store_id, wishes)
-    prices = await asking.read()
+    return await _serve(tx, store_id, wishes, await asking.read(), open_ones, held_seconds)
+
+
+async def _serve(
+    tx: Tx, store_id: StoreId, wishes: Sequence[Wish], prices: Prices, open_ones: set[int], held_seconds: float
+) -> list[Held | OriginError]:
+    """First come, first served. The levels are locked last: they are what everybody wants. `open_ones`: attempts."""
     told: dict[Wish, Held | OriginError] = {}
     asked: dict[Wish, NewOrder] = {}
     for wish in wishes:

@@ -5,13 +5,15 @@ Each goes on until its own outcome is as if nothing had happened.
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import stripe
 
+from origin.carts import Cart
 from origin.checkout.answers import AnswerKind
 from origin.imports.records import request_import
 from tests.crash.stage import Case, Stage
-from tests.fixtures.buying import buy, fill, reserve, submission
+from tests.fixtures.buying import AT_THE_BANK, buy, fill, reserve, submission
 from tests.fixtures.checkout import WEBHOOK_SECRET, StockedShop, rows
 
 Story = Callable[[Stage, Case, StockedShop], Awaitable[None]]
@@ -43,9 +45,23 @@ async def ask_again(stage: Stage, case: Case, shop: StockedShop) -> None:
     assert await stage.pay(case, shop, await fill(stage.till, shop), times=3) == AnswerKind.PLACED
 
 
-async def have_nothing_in_the_cart(stage: Stage, case: Case, shop: StockedShop) -> None:
+async def want_what_is_gone(stage: Stage, case: Case, shop: StockedShop) -> None:
+    async def gone(cart: Cart) -> Cart:
+        return replace(cart, lines=tuple(replace(line, variant_id=2**40) for line in cart.lines))
+
     for _ in range(2):
-        assert await stage.pay(case, shop, "0" * 32) == AnswerKind.CART_EMPTY
+        token = await fill(stage.till, shop)
+        await stage.till.carts.change(shop.id, token, gone)
+        assert await stage.pay(case, shop, token) == AnswerKind.CART_EMPTY
+
+
+async def come_back_from_the_bank(stage: Stage, case: Case, shop: StockedShop) -> None:
+    """And pay in another way."""
+    for number in range(2):
+        token = await fill(stage.till, shop)
+        left = await stage.till.checkouts.submit(shop.id, f"left-{number}", submission(token, AT_THE_BANK))
+        assert left.kind == AnswerKind.REQUIRES_ACTION
+        assert await stage.pay(case, shop, token) == AnswerKind.PLACED
 
 
 async def want_too_much(stage: Stage, case: Case, shop: StockedShop) -> None:
@@ -133,13 +149,14 @@ async def have_money_sent_back(stage: Stage, case: Case, shop: StockedShop) -> N
 
 BY_THE_ORIGIN: dict[Story, tuple[str, ...]] = {
     buy_twice: (
-        *around("checkout.claim", "checkout.reserve", "checkout.sell"),
+        *around("checkout.begin", "checkout.sell"),
         *("cart.write", "cart.written", "provider.ask", "provider.answered"),
     ),
     buy_for_nothing: around("checkout.place_free"),
     be_declined: around("checkout.settle"),
     ask_again: around("checkout.claim_again"),
-    have_nothing_in_the_cart: around("checkout.release"),
+    want_what_is_gone: around("checkout.release"),
+    come_back_from_the_bank: around("checkout.reserve"),
     want_too_much: around("checkout.refuse"),
     add_products: around("admin.write"),
     open_shops: around("store.create"),

@@ -9,13 +9,13 @@ from origin.cart.editing import Wish
 from origin.cart.shopping import Shopping
 from origin.carts import Cart
 from origin.checkout.answers import AnswerKind
-from origin.checkout.attempts import Claim
 from origin.checkout.completer import ASKING_AT_ONCE, AT_ONCE, Completer
 from origin.checkout.flow import Checkouts
+from origin.checkout.reserving import Refused
 from origin.errors import Invalid, Unavailable
 from origin.payments import Payments, Told
 from standalone.payment_sandbox.ledger import Slice
-from tests.fixtures.buying import ATTEMPTS, ORDERS, buy, fill, late_success, make_due, reserve, submission
+from tests.fixtures.buying import ATTEMPTS, ORDERS, begin, buy, fill, late_success, make_due, reserve, submission
 from tests.fixtures.checkout import add_variant, levels, rows, until
 
 
@@ -172,8 +172,8 @@ async def test_the_buyer_may_take_over_what_a_dead_process_began(till, shops, sa
 
 async def test_a_claim_whose_process_died_is_forgotten(till, shops):
     acorn, _ = shops
-    wanted = submission(await fill(till, acorn))
-    await till.checkouts.claim(acorn.id, Claim.of("key", wanted))
+    _, refused = await begin(till, acorn, submission(await fill(till, acorn), expected_total_minor=1))
+    assert isinstance(refused, Refused)
     await make_due(till, acorn)
     await till.completer.run_once()
     assert await rows(till.db, acorn.id, ATTEMPTS) == []

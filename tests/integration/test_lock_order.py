@@ -10,9 +10,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from origin.checkout.answers import AnswerKind
-from origin.checkout.attempts import Claim
 from origin.payments import Declined
-from tests.fixtures.buying import buy, fill, reserve, submission
+from tests.fixtures.buying import begin, buy, fill, make_due, reserve, submission
 from tests.fixtures.checkout import levels, rows
 
 # In the order in which they are to be locked. An order's own row is not among them: before it is placed it belongs to
@@ -33,11 +32,18 @@ async def an_attempt(till, shop):
     return await reserve(till, shop, submission(await fill(till, shop)))
 
 
+async def beginning(till, shop, sellers):
+    return begin(till, shop, submission(await fill(till, shop)))
+
+
 async def reserving(till, shop, sellers):
+    """What somebody claimed who died before it was reserved."""
     wanted = submission(await fill(till, shop))
-    attempt, _ = await till.checkouts.claim(shop.id, Claim.of("key", wanted))
-    cart = await till.carts.read(shop.id, wanted.cart_token)
-    return till.checkouts.reserve(shop.id, attempt.id, wanted, cart)
+    await rows(till.db, shop.id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
+    await begin(till, shop, wanted)
+    await rows(till.db, shop.id, "UPDATE inventory_level SET available = 5 WHERE store_id = %s RETURNING 1")
+    await make_due(till, shop)
+    return till.checkouts.submit(shop.id, "key", wanted)
 
 
 async def selling(till, shop, sellers):
@@ -84,6 +90,7 @@ async def counting_stock(till, shop, sellers):
 
 
 PATHS = {
+    beginning: ["level"],
     reserving: ["attempt", "level"],
     selling: ["attempt", "product", "customer", "counter", "level"],
     declining: ["attempt", "product", "level"],

@@ -11,10 +11,8 @@ from origin.catalog.availability import lock_products
 from origin.checkout import attempts
 from origin.checkout.answers import AnswerKind, processing
 from origin.payments import RequiresAction
-from tests.fixtures.buying import ATTEMPTS, ORDERS, buy, fill, late_success, make_due, reserve, submission
+from tests.fixtures.buying import AT_THE_BANK, ATTEMPTS, ORDERS, buy, fill, late_success, make_due, reserve, submission
 from tests.fixtures.checkout import levels, rows
-
-AT_THE_BANK = "pm_card_authenticationRequired"
 
 
 async def test_a_cart_sent_from_many_pages_at_once_is_one_order(till, shops, sandbox):
