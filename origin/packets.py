@@ -33,5 +33,9 @@ async def in_packets(connection: psycopg.AsyncConnection[DictRow]) -> AsyncItera
     try:
         async with pipeline:
             yield
+    except BaseException:
+        # psycopg takes for prepared what it had begun to prepare; behind the failure the server never did.
+        connection._prepared.clear()
+        raise
     finally:
         connection._pipeline = None

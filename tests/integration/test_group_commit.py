@@ -217,3 +217,24 @@ async def test_what_fails_in_a_packet_is_raised_where_it_is_read_and_undoes_all(
     async with db.together(acorn.id, step=STEP) as tx:
         await tx.execute("INSERT INTO counter (store_id, name, value) VALUES (%s, 'b', 1)", [acorn.id])
     assert await committed(db, acorn) == ["b"]
+
+
+async def test_what_was_to_be_prepared_behind_a_failure_is_prepared_anew(db, acorn):
+    async def count(tx):
+        cursor = await tx.execute("SELECT count(*) AS n FROM counter WHERE store_id = %s", [acorn.id])
+        return cursor, tx.info.backend_pid
+
+    with pytest.raises(psycopg.errors.DivisionByZero):  # psycopg looks at a rollback with nothing prepared only once
+        async with db.tenant(acorn.id) as tx:
+            await tx.execute("SELECT 1 / 0")
+    async with db.tenant(acorn.id) as tx:
+        for _ in range(tx.prepare_threshold):  # the next time it is prepared
+            _, first = await count(tx)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with db.together(acorn.id, step=STEP) as tx:
+            await tx.execute("SELECT 1 / 0")
+            await count(tx)
+    for _ in range(2):
+        async with db.tenant(acorn.id) as tx:
+            counted, pid = await count(tx)
+            assert (len(await counted.fetchall()), pid) == (1, first)
