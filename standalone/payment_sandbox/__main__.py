@@ -36,6 +36,7 @@ def main() -> None:
         port=options.port,
         access_log=False,
         log_level="warning",
+        proxy_headers=False,
         timeout_graceful_shutdown=2,
     )
 

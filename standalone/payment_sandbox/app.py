@@ -24,12 +24,14 @@ from standalone.payment_sandbox.errors import ProviderError, invalid
 from standalone.payment_sandbox.faults import Fault
 from standalone.payment_sandbox.forms import parse_form
 from standalone.payment_sandbox.hanging_up import HangUp, with_transport
+from standalone.payment_sandbox.ledger import to_json
 from standalone.payment_sandbox.resources import Resource, new_id
 from standalone.payment_sandbox.sandbox import Sandbox
 from standalone.payment_sandbox.work import Params, Work
 
 KEY_SECONDS = 24 * 3600
 MAX_KEY_CHARACTERS = 255
+_FAILURE = to_json({"error": {"type": "api_error", "message": "An error occurred at the provider, on purpose."}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,19 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """`body` is JSON."""
+
     status: int
-    body: Resource
+    body: str
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Under which key, and what."""
+
+    key: str
+    fingerprint: str
 
 
 class SandboxApp(Starlette):
@@ -77,11 +89,12 @@ def _route(operation: Operation) -> Route:
         try:
             reply = await _answer(sandbox, request, operation, fault)
         except ProviderError as error:
-            reply = Reply(error.status, error.body)
+            reply = Reply(error.status, to_json(error.body))
         await asyncio.sleep(sandbox.faults.answer_ms / 1000)
         if fault in (Fault.RESET_AFTER, Fault.HANG_AFTER):
             return HangUp(sandbox.faults.hang_ms / 1000 if fault is Fault.HANG_AFTER else 0)
-        return JSONResponse(reply.body, reply.status, {"Request-Id": new_id("req")} | reply.headers)
+        headers = {"Request-Id": new_id("req")} | reply.headers
+        return Response(reply.body, reply.status, headers, "application/json")
 
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
 
@@ -97,7 +110,8 @@ async def _answer(sandbox: Sandbox, request: Request, operation: Operation, faul
     if not 1 <= len(key) <= MAX_KEY_CHARACTERS:
         raise invalid(f"Idempotency keys must have 1 to {MAX_KEY_CHARACTERS} characters.")
     stored_key = f"{account}/{request.headers.get('Stripe-Account', '')}/{key}"
-    kept = _kept(sandbox, stored_key, _fingerprint(request, params))
+    fingerprint = _fingerprint(request, params)
+    kept = _kept(sandbox, stored_key, fingerprint)
     if kept:
         return kept
     if stored_key in sandbox.running_keys:
@@ -109,15 +123,14 @@ async def _answer(sandbox: Sandbox, request: Request, operation: Operation, faul
         )
     sandbox.running_keys.add(stored_key)
     try:
-        return await _carry_out(sandbox, request, operation, params, fault, stored_key)
+        return await _carry_out(sandbox, request, operation, params, fault, Asked(stored_key, fingerprint))
     finally:
         sandbox.running_keys.discard(stored_key)
 
 
 def _kept(sandbox: Sandbox, stored_key: str, fingerprint: str) -> Reply | None:
     """What was answered under this key in the last 24 hours. Raises ProviderError if something else was asked."""
-    sandbox.ledger.forget_answers(sandbox.clock.now() - KEY_SECONDS)
-    kept = sandbox.ledger.answer(stored_key)
+    kept = sandbox.ledger.answer(stored_key, sandbox.clock.now() - KEY_SECONDS)
     if kept is None:
         return None
     if kept[0] != fingerprint:
@@ -135,7 +148,7 @@ async def _carry_out(
     operation: Operation,
     params: Params,
     fault: Fault | None,
-    stored_key: str | None = None,
+    asked: Asked | None = None,
 ) -> Reply:
     """In one transaction: what was done, and the answer that will be given again."""
     sandbox.known.check(operation.name, params)
@@ -143,25 +156,24 @@ async def _carry_out(
     work = sandbox.work(request, request.headers.get("Idempotency-Key"))
     with sandbox.ledger.transaction():
         reply = _execute(work, operation, params, request.path_params.get("id", ""), fault)
-        if stored_key:
-            fingerprint = _fingerprint(request, params)
-            sandbox.ledger.keep_answer(stored_key, fingerprint, reply.status, reply.body, work.now)
+        work.write()
+        if asked:
+            sandbox.ledger.keep_answer(asked.key, asked.fingerprint, reply.status, reply.body, work.now)
     await sandbox.deliver(work.events)
     sandbox.do_later(work)
     return reply
 
 
 def _execute(work: Work, operation: Operation, params: Params, identifier: str, fault: Fault | None) -> Reply:
-    failure = {"error": {"type": "api_error", "message": "An error occurred at the provider, on purpose."}}
     if fault is Fault.ERROR_BEFORE:
-        return Reply(500, failure)
+        return Reply(500, _FAILURE)
     try:
-        reply = Reply(200, operation.act(work, params, identifier))
+        reply = Reply(200, to_json(operation.act(work, params, identifier)))
     except ProviderError as error:
         if not error.is_kept:
             raise
-        reply = Reply(error.status, error.body)
-    return Reply(500, failure) if fault is Fault.ERROR_AFTER else reply
+        reply = Reply(error.status, to_json(error.body))
+    return Reply(500, _FAILURE) if fault is Fault.ERROR_AFTER else reply
 
 
 def _fingerprint(request: Request, params: Params) -> str:

@@ -40,6 +40,7 @@ async def answer(request: Request) -> Response:
     work = sandbox.work(request)
     with sandbox.ledger.transaction():
         intent = intents.authenticate(work, identifier, succeeds=form.get("result") == "complete")
+        work.write()
     await sandbox.deliver(work.events)
     said = {
         "payment_intent": identifier,

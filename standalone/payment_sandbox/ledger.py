@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 Resource = dict[str, Any]
+to_json = json.JSONEncoder(separators=(",", ":")).encode
+_FORGET_SECONDS = 60.0
+"""Between two deletions of answers that are too old; none of them is given meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, isolation_level=None)
+        self._forgot_at = float("-inf")
         self._connection.executescript("""
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = NORMAL;
@@ -72,11 +76,11 @@ class Ledger:
             raise
         self._connection.execute("COMMIT")
 
-    def put(self, resource: Resource, created: float) -> None:
-        """`created` orders lists; it is kept when the resource is written again."""
+    def put(self, resource: Resource, created: float, text: str = "") -> None:
+        """`text`: it in JSON, if somebody has that. `created` orders lists, and stays when this is written again."""
         self._connection.execute(
             "INSERT INTO resource VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-            [resource["id"], resource["object"], created, json.dumps(resource)],
+            [resource["id"], resource["object"], created, text or to_json(resource)],
         )
 
     def get(self, kind: str, identifier: str) -> Resource | None:
@@ -112,18 +116,22 @@ class Ledger:
         )
         return [json.loads(body) for (body,) in rows]
 
-    def answer(self, key: str) -> tuple[str, int, Resource] | None:
-        """The request's fingerprint, the status and the body first answered under this key."""
-        row = self._connection.execute("SELECT fingerprint, status, body FROM answer WHERE key = ?", [key]).fetchone()
-        return (row[0], row[1], json.loads(row[2])) if row else None
+    def answer(self, key: str, since: float) -> tuple[str, int, str] | None:
+        """The request's fingerprint, the status and the body first answered under this key. What was answered before
+        `since` is forgotten."""
+        if abs(since - self._forgot_at) >= _FORGET_SECONDS:
+            self._connection.execute("DELETE FROM answer WHERE created < ?", [since])
+            self._forgot_at = since
+        found: tuple[str, int, str] | None = self._connection.execute(
+            "SELECT fingerprint, status, body FROM answer WHERE key = ? AND created >= ?", [key, since]
+        ).fetchone()
+        return found
 
-    def keep_answer(self, key: str, fingerprint: str, status: int, body: Resource, created: float) -> None:
+    def keep_answer(self, key: str, fingerprint: str, status: int, body: str, created: float) -> None:
+        """In place of one that is forgotten."""
         self._connection.execute(
-            "INSERT INTO answer VALUES (?, ?, ?, ?, ?)", [key, fingerprint, status, json.dumps(body), created]
+            "INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?)", [key, fingerprint, status, body, created]
         )
-
-    def forget_answers(self, before: float) -> None:
-        self._connection.execute("DELETE FROM answer WHERE created < ?", [before])
 
     def move(self, moved: Movement) -> None:
         self._connection.execute(

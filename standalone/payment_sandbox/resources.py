@@ -163,7 +163,9 @@ def new_refund(charge: Resource, amount: int, created: int) -> Resource:
     }
 
 
-def new_event(kind: str, subject: Resource, api_version: str, idempotency_key: str | None, created: int) -> Resource:
+def new_event(
+    kind: str, subject: Resource | None, api_version: str, idempotency_key: str | None, created: int
+) -> Resource:
     return {
         "id": new_id("evt"),
         "object": "event",

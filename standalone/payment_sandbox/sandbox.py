@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import stripe
 from starlette.requests import Request
@@ -11,7 +11,6 @@ from standalone.payment_sandbox.clock import Clock
 from standalone.payment_sandbox.faults import Dice, Faults
 from standalone.payment_sandbox.ledger import Ledger
 from standalone.payment_sandbox.parameters import KnownParameters
-from standalone.payment_sandbox.resources import Resource
 from standalone.payment_sandbox.webhooks import WebhookSender
 from standalone.payment_sandbox.work import Work
 
@@ -53,14 +52,14 @@ class Sandbox:
         return Work(
             self.ledger,
             self.clock.now(),
-            str(request.base_url).rstrip("/"),
+            f"{request.scope['scheme']}://{request.headers.get('Host', '')}",
             request.headers.get("Stripe-Version", stripe.api_version),
             key,
             request.headers.get("Stripe-Account", ""),
             self.faults.search_lag_ms / 1000,
         )
 
-    async def deliver(self, events: Sequence[Resource]) -> None:
+    async def deliver(self, events: Sequence[str]) -> None:
         """Sends them in the background, or, when the dice say so, before this returns."""
         sent = [self.webhooks.send(event, delay) for event in events for delay in self.dice.event_delays_seconds()]
         tasks = [task for task in sent if task]
@@ -76,9 +75,10 @@ class Sandbox:
 
     async def _do(self, act: Callable[[Work], object], after: Work) -> None:
         await asyncio.sleep(self.faults.refund_failure_ms / 1000)
-        work = replace(after, now=self.clock.now(), key=None, events=[], later=[])
+        work = after.afterwards(self.clock.now())
         with self.ledger.transaction():
             act(work)
+            work.write()
         await self.deliver(work.events)
 
     async def close(self) -> None:

@@ -1,12 +1,9 @@
 """Tells the shop's platform what happened: signed as the provider signs, again a few times when nobody answers."""
 
 import asyncio
-import json
 
 import stripe
-from aiohttp import ClientError, ClientSession, ClientTimeout
-
-from standalone.payment_sandbox.resources import Resource
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 RETRY_SECONDS = (0.0, 0.5, 2.0, 10.0, 30.0)
 DELIVERY_SECONDS = 10.0
@@ -24,7 +21,7 @@ class WebhookSender:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._sending: set[asyncio.Task[None]] = set()
 
-    def send(self, event: Resource, delay_seconds: float = 0.0) -> asyncio.Task[None] | None:
+    def send(self, event: str, delay_seconds: float = 0.0) -> asyncio.Task[None] | None:
         """In the background; the task ends with the delivery. None while there is nobody to tell."""
         if not self.url:
             return None
@@ -45,8 +42,7 @@ class WebhookSender:
         if self._client is not None:
             await self._client.close()
 
-    async def _deliver(self, event: Resource, delay_seconds: float) -> None:
-        payload = json.dumps(event)
+    async def _deliver(self, payload: str, delay_seconds: float) -> None:
         await asyncio.sleep(delay_seconds)
         for pause in RETRY_SECONDS:
             await asyncio.sleep(pause)
@@ -58,7 +54,8 @@ class WebhookSender:
 
     async def _is_taken(self, payload: str, headers: dict[str, str]) -> bool:
         if self._client is None:
-            self._client = ClientSession(timeout=ClientTimeout(total=DELIVERY_SECONDS))
+            timeout = ClientTimeout(total=DELIVERY_SECONDS)
+            self._client = ClientSession(timeout=timeout, cookie_jar=DummyCookieJar(), auto_decompress=False)
         try:
             async with self._places, self._client.post(self.url, data=payload.encode(), headers=headers) as answer:
                 return answer.ok
