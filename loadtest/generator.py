@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.pinned import Server
+from standalone.command import Command, clean_environment
 from standalone.errors import StandaloneError
 
 _SCRIPT = Path(__file__).with_name("wrk") / "shoppers.lua"
@@ -61,23 +62,18 @@ class Wrk:
     async def _run(self, server: Server, seconds: float, seed: int) -> dict[str, int]:
         """wrk knows whole seconds only, so we end it as Ctrl-C would: it then reports what it has.
 
-        Not before it has said that it is running, for until then it does not listen; hence stdbuf.
+        Not before it has said that it is running, for until then it does not listen; hence stdbuf. If we die, the
+        kernel ends it: it would go on for an hour.
         """
-        argv = [
-            "taskset",
-            "-c",
-            str(self._core),
-            "stdbuf",
-            "-oL",
-            self._program,
-            "-t1",
-            f"-c{self._connections}",
-            "-d1h",
-            "--latency",
-        ]
+        argv = ["taskset", "-c", str(self._core), "stdbuf", "-oL", self._program]
+        argv += ["-t1", f"-c{self._connections}", "-d1h", "--latency"]
         argv += ["-s", str(_SCRIPT), server.url, "--", str(self._drawn_from), str(seed)]
         process = await asyncio.create_subprocess_exec(
-            *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
+            *Command("wrk", tuple(argv), stop_signal=signal.SIGKILL).wrapped_argv(),
+            env=clean_environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
         )
         with _ended(process):
             await _first_line(process)

@@ -1,0 +1,41 @@
+"""What asks in benchmarks goes with the benchmark."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+_ASKER = """#!{python}
+import socket, time
+with socket.create_connection(("127.0.0.1", {port})):
+    print("Running", flush=True)
+    time.sleep(60)
+"""
+_BENCHMARK = """
+import asyncio, os, sys
+from pathlib import Path
+from loadtest.generator import Wrk
+from loadtest.pinned import Server
+wrk = Wrk(sys.argv[1], min(os.sched_getaffinity(0)), Path("nothing"), 1)
+asyncio.run(wrk.measure(Server("shop", int(sys.argv[2]), os.getpid()), 60, 1))
+"""
+
+
+async def test_a_benchmark_that_is_killed_takes_its_wrk_along(tmp_path: Path) -> None:
+    has_come, has_gone = asyncio.Event(), asyncio.Event()
+
+    async def shop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        has_come.set()
+        await reader.read()
+        has_gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(shop, "127.0.0.1", 0) as server, asyncio.timeout(30):
+        port = server.sockets[0].getsockname()[1]
+        asker = tmp_path / "wrk"
+        asker.write_text(_ASKER.format(python=sys.executable, port=port))
+        asker.chmod(0o700)
+        benchmark = await asyncio.create_subprocess_exec(sys.executable, "-c", _BENCHMARK, str(asker), str(port))
+        await has_come.wait()
+        benchmark.kill()
+        await benchmark.wait()
+        await has_gone.wait()
