@@ -211,6 +211,15 @@ async def hand_in(stage: Stage, shop: StockedShop) -> None:
         await request_import(stage.till.db, shop.id, filename=name, body=BOWL, overwrites=True, at_most=5)
 
 
+async def cut_off_who_waits(stage: Stage, shop: StockedShop) -> None:
+    """Ends the connection of whoever waits for a lock."""
+    async with stage.till.db.tenant(shop.id) as tx:
+        await tx.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+        )
+
+
 BY_A_TENDER: dict[Callable[[Stage, Case, StockedShop], Awaitable[list[str]]], tuple[str, ...]] = {
     leave_halfway: around("checkout.take_over"),
     give_up: around("checkout.give_up"),
@@ -220,9 +229,8 @@ BY_A_TENDER: dict[Callable[[Stage, Case, StockedShop], Awaitable[list[str]]], tu
 BY_THE_RELAY = ("relay.drained", "relay.published", "relay.enqueued", "relay.deleted")
 BY_A_WORKER = ("job.taken", "job.begun", "job.done", "job.acknowledged", "mail.sent", *around("mail.confirm"))
 BY_AN_IMPORT = around("import.claim", "import.total", "import.batch", "import.finish")
-# Needs a database that goes away in the middle of a batch as well: tests/integration/test_import_resume.py does that.
-WITHOUT_A_STORY = around("import.release")
+BY_AN_IMPORT_CUT_OFF = around("import.release")
 ALL = [
     *(point for points in (*BY_THE_ORIGIN.values(), *BY_A_TENDER.values()) for point in points),
-    *(*BY_THE_RELAY, *BY_A_WORKER, *BY_AN_IMPORT, *WITHOUT_A_STORY),
+    *(*BY_THE_RELAY, *BY_A_WORKER, *BY_AN_IMPORT, *BY_AN_IMPORT_CUT_OFF),
 ]

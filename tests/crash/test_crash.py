@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from contracts import crash_points
+from origin.catalog.handles import Handled, unique
 from standalone.command import Command, free_port
 from standalone.programs import answers
 from tests.crash import stories
@@ -126,6 +127,30 @@ async def test_an_import_may_end_anywhere(stage):
         await stories.hand_in(stage, shop)
 
     cases = await end_workers(stage, "imports", stories.BY_AN_IMPORT, hand_in)
+    await judge_imports(stage, cases)
+
+
+async def test_an_import_that_gives_up_without_its_database_may_end_anywhere(stage):
+    """Its batches wait for a handle that somebody holds, and while they do, their connections end."""
+    cases = cases_of(stories.BY_AN_IMPORT_CUT_OFF)
+    stage.programs.relay()
+    for case in cases:
+        shop = await stage.shop(case)
+        async with stage.till.db.tenant(shop.id) as tx:
+            await unique(tx, shop.id, Handled.PRODUCT, ["bowl"])
+            await stories.hand_in(stage, shop)
+            worker = stage.programs.worker("imports", str(case))
+
+            async def has_crashed(worker=worker, shop=shop):
+                await stories.cut_off_who_waits(stage, shop)
+                return worker.has_crashed
+
+            await until(has_crashed, f"{case} is reached", 20)
+        worker.end()
+    await judge_imports(stage, cases)
+
+
+async def judge_imports(stage, cases):
     await judge(stage, cases, has_mail=True)
     for shop_id in stage.shops:
         made = await rows(stage.till.db, shop_id, "SELECT 1 FROM product WHERE store_id = %s AND handle LIKE 'bowl%%'")
