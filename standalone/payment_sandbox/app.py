@@ -177,7 +177,7 @@ def _execute(work: Work, operation: Operation, params: Params, identifier: str, 
 
 
 def _fingerprint(request: Request, params: Params) -> str:
-    return hashlib.sha256(json.dumps([request.url.path, params], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([request.scope["path"], params], sort_keys=True).encode()).hexdigest()
 
 
 def _authenticate(request: Request) -> str:

@@ -58,6 +58,7 @@ class WebhookSender:
             self._client = ClientSession(timeout=timeout, cookie_jar=DummyCookieJar(), auto_decompress=False)
         try:
             async with self._places, self._client.post(self.url, data=payload.encode(), headers=headers) as answer:
+                await answer.read()  # or the connection would have to be closed
                 return answer.ok
         except (ClientError, TimeoutError):
             return False
