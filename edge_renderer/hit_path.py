@@ -89,12 +89,16 @@ class Way:
         self.confirmations.clear()
         self.date = date
 
-    def unchanged(self, etag: str) -> Pieces:
-        """What confirms a copy that has this ETag, one of `etags`."""
-        pieces = self.confirmations.get(etag)
-        if pieces is None:
-            lines = _lines([*self.date, *self.unchanged_lines[etag]])
-            pieces = self.confirmations[etag] = (b"HTTP/1.1 304 Not Modified\r\n" + lines + b"\r\n",)
+    def unchanged(self, condition: str) -> Pieces | None:
+        """What confirms the copy that is named; None: it names none that is still good."""
+        known = self.confirmations.get(condition)  # a browser names just the one it has
+        if known is not None:
+            return known
+        etag = confirmed(condition, self.etags)
+        if etag is None:
+            return None
+        lines = _lines([*self.date, *self.unchanged_lines[etag]])
+        pieces = self.confirmations[etag] = (b"HTTP/1.1 304 Not Modified\r\n" + lines + b"\r\n",)
         return pieces
 
 
@@ -141,10 +145,10 @@ class HitPath:
             way.turn(date)
         counters = self.counters
         if condition:
-            etag = confirmed(condition.decode("ascii"), way.etags)
-            if etag is not None:
+            unchanged = way.unchanged(condition.decode("ascii"))
+            if unchanged is not None:
                 counters.unchanged += 1
-                return way.unchanged(etag)
+                return unchanged
         counters.found += 1
         counters.body_bytes += way.body_bytes
         return way.found
