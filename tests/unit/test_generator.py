@@ -38,4 +38,4 @@ async def test_a_benchmark_that_is_killed_takes_its_wrk_along(tmp_path: Path) ->
         await has_come.wait()
         benchmark.kill()
         await benchmark.wait()
-        await has_gone.wait()
+        assert await has_gone.wait()
