@@ -2,8 +2,9 @@
 the same run, the design that comes to mind first (loadtest/obvious_checkout.py).
 
 Submissions go straight to the origin, as an edge hands them on, each with a cart of its own that was filled before. One
-part gives the rate at saturation (closed loop), the next the latencies at half of that (open loop, from the intended
-start). There are more buyers at once than a shop has slots for (STOA_CHECKOUT_SHOP_AT_ONCE), as those at the provider
+part gives the rate at saturation (closed loop, with so many buyers that more would not give more), the next the
+latencies at half of that (open loop, from the intended start), once the first one's jobs are done. There are more
+buyers at once than a shop has slots for (STOA_CHECKOUT_SHOP_AT_ONCE), as those at the provider
 need none; who waits for one does so within the request, and that time counts. The provider is the sandbox, and takes
 `payment_ms` for each payment; what is not an order at once is a failure.
 """
@@ -22,14 +23,15 @@ from loadtest.buyers import PLENTY, checkouts, payments_that_take, stock_up
 from loadtest.closed_loop import closed_loop
 from loadtest.cpu_time import cpu_ms_each, cpu_seconds
 from loadtest.open_loop import Address, Report, open_loop
-from loadtest.rest import breaks_at_rest
+from loadtest.rest import breaks_at_rest, jobs_done
 from loadtest.shops import made_up_shops
 from standalone.data_folder import DataFolder
 from standalone.ready_file import Ready, read_ready
 
 WARM_UP = 200
 CALM_SECONDS = 15.0
-CONNECTIONS = 512
+CONNECTIONS = 128
+"""Far more than are busy at once, and so few that none is idle for as long as the origin keeps it."""
 OBVIOUS_BUYERS = 16
 
 
@@ -48,7 +50,7 @@ class Counter:
         return parts.hostname or "127.0.0.1", parts.port or 80
 
     async def breaks(self, console: Console) -> list[str]:
-        """Its e-mails may still be on their way: they wait for the shoppers."""
+        """Without its e-mails: the sink keeps the last thousand."""
         began_with = dict.fromkeys(self.variants, PLENTY)
         return await breaks_at_rest(self.ready, self.store_id, began_with, console, has_mail=False)
 
@@ -58,7 +60,7 @@ async def run(
     console: Console,
     *,
     orders: int = 1000,
-    buyers: int = 64,
+    buyers: int = 96,
     payment_ms: int = 300,
     obvious_seconds: float = 15.0,
 ) -> dict[str, Any]:
@@ -77,8 +79,6 @@ async def run(
             obvious = await obvious_checkout.sell(ready, obvious_seconds, OBVIOUS_BUYERS)
             console.print(f"{obvious.per_s:.1f}/s; {orders} orders of one variant, then of {len(many.variants)}")
             rows = [await _measured(counter, orders, buyers, payment_ms, console) for counter in (one, many)]
-        console.print("holding the books against the provider's")
-        breaks = [each for counter in (one, many) for each in await counter.breaks(console)]
     per_s = [row["orders_per_s"] for row in rows]
     return {
         "one_variant_per_s": per_s[0],
@@ -89,7 +89,7 @@ async def run(
         "p95_beyond_payment_ms": rows[0]["p95_beyond_payment_ms"],
         "payment_ms": payment_ms,
         "failed": sum(row["failed"] for row in rows),
-        "breaks": breaks,
+        "breaks": [each for row in rows for each in row.pop("breaks")],
         "one_variant": rows[0],
         "distinct_variants": rows[1],
     }
@@ -105,7 +105,8 @@ async def _measured(counter: Counter, orders: int, buyers: int, payment_ms: int,
     busy = await closed_loop(counter.address, requests, buyers)
     spent = cpu_ms_each(before, cpu_seconds(counter.ready), busy.statuses[201])
     per_s = busy.statuses[201] / busy.seconds
-    console.print(f"{per_s:.0f} orders/s; now {per_s / 2:.0f}/s for {CALM_SECONDS:.0f} s")
+    console.print(f"{per_s:.0f} orders/s; waiting for their jobs, then {per_s / 2:.0f}/s for {CALM_SECONDS:.0f} s")
+    await jobs_done(counter.ready)
     requests = await _orders(counter, max(1, int(per_s / 2 * CALM_SECONDS)))
     calm = await open_loop(counter.address, requests, per_s / 2, CALM_SECONDS * 2, CONNECTIONS)
     times = {name: calm.as_dict()[name] for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")}
@@ -116,6 +117,7 @@ async def _measured(counter: Counter, orders: int, buyers: int, payment_ms: int,
         **beyond,
         "failed": _failed(busy) + _failed(calm),
         "cpu_ms": spent,
+        "breaks": await counter.breaks(console),
     }
 
 
