@@ -49,6 +49,7 @@ async def fail_refund(request: Request) -> Response:
     try:
         with sandbox.ledger.transaction():
             refund = refunds.fail(work, request.path_params["id"])
+            work.write()
     except ProviderError as error:
         return JSONResponse(error.body, error.status)
     await sandbox.deliver(work.events)

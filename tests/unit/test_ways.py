@@ -23,7 +23,7 @@ def way_of(body: bytes, *, is_head: bool = False) -> Way:
         lifetime_ms=1000,
     )
     held = Held(entry, 0.0)
-    way = Way(held, held, Answer(200, [*entry.headers], body), Answer(304), is_head=is_head)
+    way = Way(held, held, Answer(200, [*entry.headers], body), {entry.etag: Answer(304)}, is_head=is_head)
     way.turn([(b"date", b"now")])
     return way
 
