@@ -18,11 +18,12 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httptools
 import uvloop
+
+from contracts.niceness import step_back
 
 ANSWER_SECONDS = 10.0
 """A request that has no answer by then counts as the error `late`."""
@@ -304,7 +305,8 @@ async def open_loop_apart(
 def _apart(answer_to: Any, cores: set[int], load: Callable[..., Coroutine[Any, Any, Report]], is_crowd: bool) -> None:
     os.sched_setaffinity(0, cores)
     if is_crowd:
-        _be_nice()
+        os.setsid()  # else this process would stand back, too
+        step_back(CROWD_NICENESS)
     gc.disable()  # a collection here would look like a slow server
     tick_seconds = CROWD_TICK_SECONDS if is_crowd else 0.0
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if is_crowd else _precise_loop) as runner:
@@ -314,14 +316,6 @@ def _apart(answer_to: Any, cores: set[int], load: Callable[..., Coroutine[Any, A
 def _precise_loop() -> asyncio.AbstractEventLoop:
     """select() sleeps to the microsecond where epoll rounds up to the millisecond."""
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
-
-
-def _be_nice() -> None:
-    """Linux weighs sessions against each other before it looks at niceness within one, where autogroups are on."""
-    os.setsid()
-    os.nice(CROWD_NICENESS)
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(CROWD_NICENESS), encoding="ascii")
 
 
 def _clock() -> float:

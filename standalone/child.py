@@ -6,7 +6,6 @@ imports nothing of ours.
 """
 
 import argparse
-import contextlib
 import ctypes
 import os
 import pwd
@@ -33,24 +32,13 @@ def become_user(name: str) -> None:
     os.environ["USER"] = os.environ["LOGNAME"] = name
 
 
-def step_back(niceness: int) -> None:
-    """Leaves the processor to others who want it. Where Linux groups processes by session it weighs the sessions
-    against each other first, and niceness counts only within one."""
-    os.nice(niceness)
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
-        group.write(str(niceness))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--signal", type=int, required=True)
     parser.add_argument("--user", default="")
-    parser.add_argument("--niceness", type=int, default=0)
     parser.add_argument("argv", nargs="+")
     options = parser.parse_args()
-    if options.niceness:
-        step_back(options.niceness)
     if options.user:
         become_user(options.user)
     die_with_parent(options.parent, options.signal)

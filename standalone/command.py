@@ -19,8 +19,7 @@ _ports = (_LOWEST_PORT + number % _PORTS for number in itertools.count(secrets.r
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`environment` is added to ours. `stop_signal` asks for an orderly end; it is sent if we die, too. `niceness`: how
-    far it stands back for others who want the processor, as in nice(1)."""
+    """`environment` is added to ours. `stop_signal` asks for an orderly end; it is sent if we die, too."""
 
     name: str
     argv: tuple[str, ...]
@@ -28,11 +27,10 @@ class Command:
     user: str = ""
     folder: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    niceness: int = 0
 
     def wrapped_argv(self) -> list[str]:
         wrapper = [sys.executable, "-I", "-S", str(_CHILD), f"--parent={os.getpid()}"]
-        options = (f"--signal={int(self.stop_signal)}", f"--user={self.user}", f"--niceness={self.niceness}")
+        options = (f"--signal={int(self.stop_signal)}", f"--user={self.user}")
         return [*wrapper, *options, "--", *self.argv]
 
 

@@ -12,7 +12,7 @@ from standalone.processes import Program
 from standalone.settings import StandaloneSettings
 
 HEALTH_SECONDS = 2.0
-_NICENESS = 15  # of what nobody waits for: shoppers and buyers come first when the machine is full
+_BACKGROUND = ("--niceness=10",)  # what nobody waits for: shoppers and buyers come first when the machine is full
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class Programs:
         return self._module("payments", "standalone.payment_sandbox", secret, f"http://127.0.0.1:{port}", argv=argv)
 
     def smtp_sink(self, smtp_port: int, page_port: int) -> Program:
-        argv = (f"--smtp-port={smtp_port}", f"--page-port={page_port}", f"--folder={self._folder.mail}")
+        argv = (f"--smtp-port={smtp_port}", f"--page-port={page_port}", f"--folder={self._folder.mail}", *_BACKGROUND)
         page = f"http://127.0.0.1:{page_port}"
-        return self._module("smtp", "standalone.smtp_sink", {}, page, argv=argv, niceness=_NICENESS)
+        return self._module("smtp", "standalone.smtp_sink", {}, page, argv=argv)
 
     def relay(self) -> Program:
         environment = {
@@ -102,13 +102,13 @@ class Programs:
             "STOA_SMTP_URL": self._addresses.smtp_url,
             "STOA_MAIL_FROM_DOMAIN": self._settings.platform_domain,
         }
-        return self._module("worker", "origin.jobs", environment, argv=("--queue=events",), niceness=_NICENESS)
+        return self._module("worker", "origin.jobs", environment, argv=("--queue=events", *_BACKGROUND))
 
     def import_worker(self) -> Program:
         """Imports may run for an hour; order confirmations must not wait for them."""
         environment = self._origin_environment()
         return self._module(
-            "import-worker", "origin.jobs", environment, argv=("--queue=imports",), group="worker", niceness=_NICENESS
+            "import-worker", "origin.jobs", environment, argv=("--queue=imports", *_BACKGROUND), group="worker"
         )
 
     def edge(self, number: int, direct_port: int, ops_port: int) -> Program:
@@ -156,14 +156,12 @@ class Programs:
         *,
         argv: tuple[str, ...] = (),
         group: str = "",
-        niceness: int = 0,
     ) -> Program:
         command = Command(
             name=name,
             argv=(sys.executable, "-m", module, *argv),
             environment={**environment, "PYTHONUNBUFFERED": "1"},
             folder=self._folder.path,
-            niceness=niceness,
         )
         if not health_url:
             return Program(command, group or name)

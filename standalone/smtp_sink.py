@@ -23,6 +23,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from contracts import niceness
+
 KEPT_MESSAGES = 1_000
 KEYS = {"to", "subject", "from", "text", "html", "received_at"}
 SEALED_KEYS = {"to", "content", "received_at"}
@@ -181,7 +183,9 @@ def main() -> None:
     parser.add_argument("--smtp-port", type=int, required=True)
     parser.add_argument("--page-port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    niceness.add_option(parser)
     options = parser.parse_args()
+    niceness.step_back(options.niceness)
     asyncio.run(run(options.host, options.smtp_port, options.page_port, options.folder))
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from contracts import crash_points
+from contracts import crash_points, niceness
 from contracts.events import QUEUES
 from origin.jobs import events
 from origin.jobs.worker import LONGEST_PAUSE_SECONDS, worker_of
@@ -58,14 +58,15 @@ def main() -> None:
     except ValidationError as error:
         sys.exit(f"The worker cannot start. {wrong_settings(error)}")
     crash_points.arm(settings.crash_at)
-    queue_name = _asked_queue()
+    options = _options()
     events.check()
+    niceness.step_back(options.niceness)
     stop = Stop()
     pause = FIRST_PAUSE_SECONDS
     while not stop.is_asked:
         started = time.monotonic()
         try:
-            was_asked = _work(settings.state_url, queue_name, stop)
+            was_asked = _work(settings.state_url, options.queue, stop)
         except (redis.RedisError, OSError) as error:
             print(f"worker: the state server cannot be reached ({error}); trying again", file=sys.stderr, flush=True)
             was_asked = False
@@ -80,10 +81,11 @@ def main() -> None:
         stop.pause(pause)
 
 
-def _asked_queue() -> str:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m origin.jobs", description="Works one queue of jobs.")
     parser.add_argument("--queue", required=True, choices=QUEUES, help="one process each: imports may run for an hour")
-    return str(parser.parse_args().queue)
+    niceness.add_option(parser)
+    return parser.parse_args()
 
 
 def _work(state_url: str, queue_name: str, stop: Stop) -> bool:

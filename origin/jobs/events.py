@@ -174,7 +174,10 @@ HANDLERS: dict[Topic, Handler] = {
 
 
 def check() -> None:
-    """Before the worker starts: every topic that is queued has its handler. Raises MisconfiguredError."""
+    """Before the worker starts: every topic that is queued has its handler, and every letter its words, which are read
+    now. Raises MisconfiguredError."""
     missing = [str(topic) for topic in Topic if queue_of(topic) and topic not in HANDLERS]
     if missing:
         raise MisconfiguredError(f"no handler for {', '.join(missing)}")
+    for name in environment().list_templates(filter_func=lambda name: name.startswith("mail_")):
+        environment().get_template(name)

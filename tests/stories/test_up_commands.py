@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.fixtures.platform import RunningPlatform
 
@@ -100,6 +101,14 @@ def test_a_killed_edge_is_replaced_and_ready_json_tells_its_new_pid(platform: Ru
     url = platform.ready.edge_workers[0].ops_url
     until(lambda: answers(f"{url}/health"), seconds=30)
     assert "edge-1 ended after" in platform.log.read_text()
+
+
+def test_what_nobody_waits_for_stands_back_once_it_has_started(platform: RunningPlatform) -> None:
+    pids = platform.ready.pids
+    usual = psutil.Process(pids["origin"][0]).nice()
+    behind = [psutil.Process(pid) for pid in (*pids["worker"], *pids["smtp"])]
+    assert len(behind) == 3
+    until(lambda: all(process.nice() == usual + 10 for process in behind), seconds=15)
 
 
 def answers(url: str) -> bool:
