@@ -147,7 +147,8 @@ async def _single_row(_admin: Any, db: Database, goods: Goods) -> AsyncIterator[
 async def _group_commit(_admin: Any, db: Database, goods: Goods) -> AsyncIterator[Reserve]:
     async def work(tx: Tx, store_id: StoreId, orders: Sequence[int]) -> Sequence[Exception | None]:
         wanted = {order_id: {goods.item_id: 1} for order_id in orders}
-        short = await stock.reserve(tx, store_id, wanted, HELD_SECONDS)
+        levels = await (await stock.lock_levels(tx, store_id, [goods.item_id])).read()
+        short = await stock.reserve(tx, store_id, levels, wanted, HELD_SECONDS)
         assert not short
         return [None] * len(orders)
 

@@ -6,6 +6,7 @@ Kept by whoever writes variants or moves stock, so that listings sort and filter
 from collections.abc import Iterable
 
 from contracts.tenant import StoreId
+from origin.asked import Asked
 from origin.db import Tx
 
 LOW_STOCK = 5
@@ -43,9 +44,12 @@ REFRESH_PRODUCTS = f"""
 
 FLIPPED = f"""
     SELECT DISTINCT variant.product_id FROM variant
-    WHERE variant.store_id = %(store_id)s AND variant.inventory_item_id = ANY(%(ids)s)
+    WHERE variant.store_id = %(store_id)s AND variant.inventory_item_id = ANY({{items}})
       AND variant.availability <> {_STATE}
 """
+
+OF_ORDERS = """ARRAY(SELECT inventory_item_id FROM reservation
+    WHERE reservation.store_id = %(store_id)s AND reservation.order_id = ANY(%(ids)s))"""
 
 
 async def refresh(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> set[int]:
@@ -58,16 +62,28 @@ async def refresh(tx: Tx, store_id: StoreId, product_ids: Iterable[int]) -> set[
     return changed
 
 
-async def refresh_items(tx: Tx, store_id: StoreId, inventory_item_ids: Iterable[int]) -> set[int]:
-    """After stock moved: recomputes, and returns the products whose state changed. Usually one read and no lock.
+async def ask_flipped(tx: Tx, store_id: StoreId, inventory_item_ids: Iterable[int]) -> Asked[set[int]]:
+    """The products of which a variant's state is not what its stock says."""
+    return await _ask_flipped(tx, store_id, "%(ids)s", inventory_item_ids)
+
+
+async def ask_flipped_by(tx: Tx, store_id: StoreId, order_ids: Iterable[int]) -> Asked[set[int]]:
+    """The same of what was held for these orders."""
+    return await _ask_flipped(tx, store_id, OF_ORDERS, order_ids)
+
+
+async def _ask_flipped(tx: Tx, store_id: StoreId, items: str, ids: Iterable[int]) -> Asked[set[int]]:
+    values = {"store_id": store_id, "ids": sorted(ids), "low_stock": LOW_STOCK}
+    cursor = await tx.execute(FLIPPED.format(items=items).encode(), values)
+    return Asked(cursor, lambda rows: {row["product_id"] for row in rows})
+
+
+async def refresh_flipped(tx: Tx, store_id: StoreId, flipped: set[int]) -> set[int]:
+    """After stock moved: recomputes, and returns the products whose state changed. Usually none, and no lock.
 
     The lock, when a state flips: 1. A sells the last of one variant; 2. B the last of the other; 3. each still sees the
     other's variant in stock, and the product would stay "in stock" with nothing left.
     """
-    cursor = await tx.execute(
-        FLIPPED.encode(), {"store_id": store_id, "ids": sorted(inventory_item_ids), "low_stock": LOW_STOCK}
-    )
-    flipped = {row["product_id"] for row in await cursor.fetchall()}
     if not flipped:
         return set()
     await lock_products(tx, store_id, flipped)

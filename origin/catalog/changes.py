@@ -39,7 +39,13 @@ async def products_changed(
 
 async def stock_moved(tx: Tx, store_id: StoreId, inventory_item_ids: Collection[int]) -> None:
     """After a sale, or its undoing, changed what is available: purges only what a shopper would see change."""
-    changed = await availability.refresh_items(tx, store_id, inventory_item_ids)
+    asking = await availability.ask_flipped(tx, store_id, inventory_item_ids)
+    await states_flipped(tx, store_id, await asking.read())
+
+
+async def states_flipped(tx: Tx, store_id: StoreId, flipped: set[int]) -> None:
+    """The same, for who has asked (`availability.ask_flipped`) of which products that is so."""
+    changed = await availability.refresh_flipped(tx, store_id, flipped)
     if changed:
         await outbox.add(tx, store_id, _tags(store_id, changed, await membership.refresh(tx, store_id, changed)))
 

@@ -14,13 +14,14 @@ from itsdangerous import BadSignature as BadLink
 from itsdangerous import URLSafeSerializer
 
 from contracts.tenant import StoreId
+from origin.asked import Asked
 from origin.carts import Cart, Carts, line_key
 from origin.checkout import attempts, settling
 from origin.checkout.answers import CART_EMPTY, IN_PROGRESS, KEY_REUSED, Answer, AnswerKind, processing
 from origin.checkout.attempts import Attempt, Claim
 from origin.checkout.billing import Due, ask_dues, charge_for, read_due
 from origin.checkout.group_commit import GroupCommit, in_one_transaction, in_transaction
-from origin.checkout.reserving import Beginning, CartTaken, Held, Refused, Wish, begin, reserve
+from origin.checkout.reserving import Beginning, Begun, CartTaken, Held, Refused, Wish, begin, reserve
 from origin.checkout.settling import NotPlain, Paid, Rules
 from origin.checkout.slots import Elsewhere
 from origin.checkout.submission import Submission
@@ -30,7 +31,6 @@ from origin.orders import placing
 from origin.payments import Charge, Outcome, Payments, Succeeded, Told, Unknown, payment_of
 
 log = structlog.get_logger()
-
 
 _ORDERED = b"""
     SELECT cart_token, cart_generation, (
@@ -85,14 +85,20 @@ class Checkouts:
         webhook named meanwhile."""
 
     async def submit(
-        self, store_id: StoreId, key: str, wanted: Submission, elsewhere: Elsewhere = nullcontext
+        self,
+        store_id: StoreId,
+        key: str,
+        wanted: Submission,
+        elsewhere: Elsewhere = nullcontext,
+        cart: Cart | None = None,
     ) -> Answer:
-        """Raises Invalid when the cart needs an address, Unavailable when a server is away: then the key stays free."""
-        claim, cart, away = Claim.of(key, wanted), Cart(""), None
+        """`cart`: for who has read it just now. Raises Invalid when it needs an address, Unavailable when a server is
+        away: then the key stays free."""
+        claim, away = Claim.of(key, wanted), None
         try:
-            cart = await self._carts.read(store_id, wanted.cart_token)
+            cart = cart or await self._carts.read(store_id, wanted.cart_token)
         except Unavailable as error:
-            away = error
+            cart, away = Cart(""), error
         begun = await self.begin(store_id, Beginning(claim, cart)) if cart.lines else None
         if begun is None:
             return await self._submit_again(store_id, claim, cart, away, elsewhere)
@@ -104,8 +110,7 @@ class Checkouts:
         return await self.authorise(store_id, attempt.id, elsewhere, reserved)
 
     async def begin(self, store_id: StoreId, beginning: Beginning) -> tuple[Attempt, Reserved | Exception] | None:
-        """The first two phases, in one transaction: the key's new attempt, and what is reserved for it or why nothing
-        is. None for a key that came before."""
+        """The first two phases in one: the key's new attempt, and what it got or why nothing. None for a known key."""
         return await self._beginnings.do(store_id, beginning)
 
     async def _submit_again(
@@ -170,26 +175,29 @@ class Checkouts:
 
     async def _begin_all(
         self, tx: Tx, store_id: StoreId, beginnings: Sequence[Beginning]
-    ) -> Sequence[tuple[Attempt, Reserved | Exception] | None]:
+    ) -> Asked[Sequence[tuple[Attempt, Reserved | Exception] | Exception | None]]:
         begun = await begin(tx, store_id, beginnings, self._settings.reservation_seconds)
         new = [each for each in begun if each]
-        told = iter(await self._billed(tx, store_id, [each.wish for each in new], [each.told for each in new]))
-        return [(each.attempt, next(told)) if each else None for each in begun]
+        asking = await self._billed(tx, store_id, [each.wish for each in new], [each.told for each in new])
+        return asking.then(lambda billed: _by_claim(begun, billed))
 
-    async def _reserve_all(self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[Reserved | Exception]:
+    async def _reserve_all(
+        self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish]
+    ) -> Asked[Sequence[Reserved | Exception]]:
         told = await reserve(tx, store_id, wishes, self._settings.reservation_seconds)
         return await self._billed(tx, store_id, wishes, told)
 
     async def _billed(
         self, tx: Tx, store_id: StoreId, wishes: Sequence[Wish], told: Sequence[Held | Exception]
-    ) -> Sequence[Reserved | Exception]:
+    ) -> Asked[Sequence[Reserved | Exception]]:
         attempt_ids = [wish.attempt_id for wish, held in zip(wishes, told, strict=True) if isinstance(held, Held)]
-        asking = await ask_dues(tx, store_id, attempt_ids, self._settings.storefront_url) if attempt_ids else None
-        dues = await asking.read() if asking else {}
-        return [
-            Reserved(dues[wish.attempt_id], wish.cart, held.ordered) if isinstance(held, Held) else held
-            for wish, held in zip(wishes, told, strict=True)
-        ]
+        asking = await ask_dues(tx, store_id, attempt_ids, self._settings.storefront_url)
+        return asking.then(
+            lambda dues: [
+                Reserved(dues[wish.attempt_id], wish.cart, held.ordered) if isinstance(held, Held) else held
+                for wish, held in zip(wishes, told, strict=True)
+            ]
+        )
 
     async def _sell_all(self, tx: Tx, store_id: StoreId, paid: Sequence[Paid]) -> Sequence[Answer | Exception]:
         return await settling.settle_paid(tx, store_id, paid, self._rules)
@@ -202,11 +210,7 @@ class Checkouts:
         return answer.kind in (AnswerKind.EXPIRED, AnswerKind.DECLINED)
 
     async def authorise(
-        self,
-        store_id: StoreId,
-        attempt_id: int,
-        elsewhere: Elsewhere = nullcontext,
-        reserved: Reserved | None = None,
+        self, store_id: StoreId, attempt_id: int, elsewhere: Elsewhere = nullcontext, reserved: Reserved | None = None
     ) -> Answer:
         """The third and fourth phase, from an attempt that has its stock. May be called again after any crash."""
         bill = self._bill_of(store_id, attempt_id, reserved.due) if reserved else await self._bill(store_id, attempt_id)
@@ -359,7 +363,6 @@ class Checkouts:
         return _Bill(charge_for(due, store_id, attempt_id, self.link(store_id, attempt_id), share), is_open)
 
     async def payment_key_of(self, store_id: StoreId, attempt_id: int) -> str | None:
-        """None for an attempt that needs no payment."""
         charge = await self.charge_of(store_id, attempt_id)
         return charge.key if charge else None
 
@@ -388,3 +391,10 @@ class Checkouts:
     async def _release(self, store_id: StoreId, attempt_id: int) -> None:
         async with self._db.tenant(store_id, step="checkout.release") as tx:
             await attempts.release(tx, store_id, attempt_id)
+
+
+def _by_claim(
+    begun: Sequence[Begun | None], billed: Sequence[Reserved | Exception]
+) -> list[tuple[Attempt, Reserved | Exception] | None]:
+    told = iter(billed)
+    return [(each.attempt, next(told)) if each else None for each in begun]

@@ -14,6 +14,7 @@ import psycopg
 
 from contracts.crash_points import Step
 from contracts.tenant import StoreId
+from origin.asked import Asked
 from origin.db import Database, Tx
 from origin.errors import Unavailable
 
@@ -23,8 +24,10 @@ Result = TypeVar("Result")
 Commit = Callable[[StoreId, Sequence[Wish]], Awaitable[Sequence[Verdict | Exception]]]
 """Does what all wish for in one transaction, and says of each in their order what came of it; that is committed then.
 What it raises has undone all of them."""
-Work = Callable[[Tx, StoreId, Sequence[Wish]], Awaitable[Sequence[Verdict | Exception]]]
-"""The same within a transaction that somebody else opens and commits (`Database.together`)."""
+Verdicts = Sequence[Verdict | Exception]
+Work = Callable[[Tx, StoreId, Sequence[Wish]], Awaitable[Verdicts[Verdict] | Asked[Verdicts[Verdict]]]]
+"""The same within a transaction that somebody else opens and commits (`Database.together`). What is asked with the last
+statements comes with the commit, and is read after it."""
 
 MOST_AT_ONCE = 64
 """A batch holds its rows locked until it is committed: larger ones save little, and others wait for them."""
@@ -99,7 +102,8 @@ class GroupCommit(Generic[Wish, Verdict]):
 def in_one_transaction(db: Database, work: Work[Wish, Verdict], *, step: Step) -> Commit[Wish, Verdict]:
     async def commit(store_id: StoreId, wishes: Sequence[Wish]) -> Sequence[Verdict | Exception]:
         opened = partial(db.together, store_id, step=step)
-        return await _with_tries(opened, lambda tx: work(tx, store_id, wishes))
+        told = await _with_tries(opened, lambda tx: work(tx, store_id, wishes))
+        return await told.read() if isinstance(told, Asked) else told
 
     return commit
 

@@ -1,6 +1,7 @@
 """The claim of a key and the reserve phase: the cart at our own rows' prices, the stock held, the order pending. All of
 it or nothing."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -123,11 +124,14 @@ async def _open(tx: Tx, store_id: StoreId, wishes: Sequence[Wish]) -> set[int]:
 async def _take(
     tx: Tx, store_id: StoreId, asked: Mapping[Wish, NewOrder], held_seconds: float
 ) -> dict[Wish, Held | OriginError]:
-    ids = await insert_pending(tx, store_id, list(asked.values()))
+    news = list(asked.values())
+    inserting = await insert_pending(tx, store_id, news)
+    await insert_lines(tx, store_id, news)
+    locking = await stock.lock_levels(tx, store_id, {item for new in news for item in _tracked(new.cart)})
+    ids, levels = await inserting.read(), await locking.read()
     orders = {order_id: wish for wish, order_id in zip(asked, ids, strict=True) if order_id is not None}
-    await insert_lines(tx, store_id, {order_id: asked[wish].cart for order_id, wish in orders.items()})
     wanted = {order_id: _tracked(asked[wish].cart) for order_id, wish in orders.items()}
-    short = await stock.reserve(tx, store_id, wanted, held_seconds)
+    short = await stock.reserve(tx, store_id, levels, wanted, held_seconds)
     if short:
         await withdraw(tx, store_id, list(short))
     kept = {order_id: wish for order_id, wish in orders.items() if order_id not in short}
@@ -150,6 +154,7 @@ def _new_order(priced: PricedCart, wanted: Submission) -> NewOrder:
     _check(priced, wanted)
     rate = shipping_rate(priced)
     return NewOrder(
+        token=secrets.token_urlsafe(24),
         email=wanted.email,
         address=wanted.address.data() if wanted.address else None,
         shipping_title=rate.title if rate else None,

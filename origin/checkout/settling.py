@@ -204,11 +204,11 @@ async def _place(tx: Tx, store_id: StoreId, sales: Sequence[_Sale], rules: Rules
     await placing.count_sales(tx, store_id, order_ids)
     await placing.place(tx, store_id, orders)
     asking = await receipts_of_orders(tx, store_id, order_ids)
-    sold, receipts = await selling.read(), await asking.read()
+    receipts = await asking.read()
     answers = {sale.attempt.id: _placed(sale.attempt.id, receipts[sale.order.id], rules) for sale in sales}
     intents = {sale.attempt.id: sale.paid.intent_id if sale.paid else None for sale in sales}
     await attempts.finish_all(tx, store_id, [(of, answer, intents[of]) for of, answer in answers.items()])
-    await stock.carry_off(tx, store_id, sold)
+    await stock.carry_off(tx, store_id, selling)
     return answers
 
 

@@ -107,13 +107,14 @@ class WaitingRoom:
         store_id: StoreId,
         cart_token: str,
         token: str,
-        work: Callable[[Elsewhere], Awaitable[Answer]],
+        work: Callable[[Elsewhere, Cart | None], Awaitable[Answer]],
         *,
         is_forgiving: bool = False,
     ) -> Answer | Waiting:
         """The answer of `work`, when it is this buyer's turn; how they stand, when it is not; or that all is sold out.
 
-        `token`: their place, empty for a new one. Raises Invalid for one that is not this purchase's (or gives a new
+        `work` is given the cart as it was read here, unless another request may have ordered it since. `token`: their
+        place, empty for a new one. Raises Invalid for one that is not this purchase's (or gives a new
         one, if it `is_forgiving`: a browser's cookie is of the last purchase), and whatever `work` raises. In progress,
         when one request of this cart is at work and another waits for it. Without the state server there is no line,
         and everybody goes in: better slow than closed.
@@ -127,9 +128,8 @@ class WaitingRoom:
         except Unavailable as error:
             log.warning("no line before the checkout", store_id=store_id, error=str(error))
         if place is None or standing is None:
-            return await work(
-                nullcontext
-            )  # or it has been ordered: then there is nothing to wait for, and its answer is kept
+            # Or it has been ordered: then there is nothing to wait for, and its answer is kept.
+            return await work(nullcontext, None)
         if standing.state == "waiting":
             return await self._sold_out(store_id, cart, place) or await self._waiting(store_id, cart, place, standing)
         end = None
@@ -138,8 +138,10 @@ class WaitingRoom:
             is_new = standing.state == "admitted"
             wants_look = is_new and (place.arrived_us or self._stock.may_be_gone(store_id, cart.variant_ids))
             gone = await self._sold_out(store_id, cart, place) if wants_look else None
-            end = await self._turn(store_id, place.cart)
-            answer = gone or (await work(partial(self._elsewhere, store_id, end)) if end else IN_PROGRESS)
+            end = self._turns.take(store_id, place.cart)
+            seen = cart if end else None
+            end = end or await self._turn(store_id, place.cart)
+            answer = gone or (await work(partial(self._elsewhere, store_id, end), seen) if end else IN_PROGRESS)
         finally:
             if end:
                 end()
@@ -190,12 +192,9 @@ class WaitingRoom:
         return standing
 
     async def _turn(self, store_id: StoreId, cart: str) -> End | None:
-        """Among the requests of one cart; who waits for it leaves the slot to others."""
-        end = self._turns.take(store_id, cart)
-        if end is None:
-            with self.slots.elsewhere(store_id):
-                end = await self._turns.wait(store_id, cart)
-        return end
+        """After another request of this cart; who waits for that leaves the slot to others."""
+        with self.slots.elsewhere(store_id):
+            return await self._turns.wait(store_id, cart)
 
     @contextmanager
     def _elsewhere(self, store_id: StoreId, end: End) -> Iterator[None]:

@@ -1,6 +1,5 @@
 """Writing orders: pending with a checkout's reservation, placed with a number once it is paid."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,9 @@ _PLACED = (Topic.ORDER_CREATED, Topic.ORDER_PAID)
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
+    """`token`: nobody can guess it, and the order is known by it before it has an id."""
+
+    token: str
     email: str
     address: Mapping[str, Any] | None
     shipping_title: str | None
@@ -45,13 +47,12 @@ class CheckoutOrder:
     is_late: bool
 
 
-async def insert_pending(tx: Tx, store_id: StoreId, news: Sequence[NewOrder]) -> list[int | None]:
+async def insert_pending(tx: Tx, store_id: StoreId, news: Sequence[NewOrder]) -> Asked[list[int | None]]:
     """The orders' ids. None when this filling of the cart is an order already, pending or placed: that was not written.
 
     1. A and B submit one cart; 2. A inserts its order; 3. B's insert waits for A's transaction, and then finds A's row.
     In the order of carts, so that two who insert the same ones cannot wait for each other.
     """
-    tokens = [secrets.token_urlsafe(24) for _ in news]
     cursor = await tx.execute(
         """INSERT INTO sales_order (store_id, token, email, phone, currency, subtotal_minor, shipping_minor,
                total_minor, total_grams, note, note_attributes, shipping_address, billing_address,
@@ -64,16 +65,20 @@ async def insert_pending(tx: Tx, store_id: StoreId, news: Sequence[NewOrder]) ->
            ORDER BY cart_token, cart_generation
            ON CONFLICT (store_id, cart_token, cart_generation) WHERE state IN ('pending', 'placed') DO NOTHING
            RETURNING id, token""",
-        [store_id, Jsonb([_order_row(token, new) for token, new in zip(tokens, news, strict=True)])],
+        [store_id, Jsonb([_order_row(new) for new in news])],
     )
-    found = {row["token"]: int(row["id"]) for row in await cursor.fetchall()}
-    return [found.get(token) for token in tokens]
+
+    def inserted(rows: Sequence[Mapping[str, Any]]) -> list[int | None]:
+        found = {row["token"]: int(row["id"]) for row in rows}
+        return [found.get(new.token) for new in news]
+
+    return Asked(cursor, inserted)
 
 
-def _order_row(token: str, new: NewOrder) -> dict[str, Any]:
+def _order_row(new: NewOrder) -> dict[str, Any]:
     cart = new.cart
     return {
-        "token": token,
+        "token": new.token,
         "email": new.email,
         "phone": (new.address or {}).get("phone") or None,
         "currency": cart.currency,
@@ -89,33 +94,37 @@ def _order_row(token: str, new: NewOrder) -> dict[str, Any]:
     }
 
 
-async def insert_lines(tx: Tx, store_id: StoreId, carts: Mapping[int, PricedCart]) -> None:
-    """Of each order, what its cart has."""
+async def insert_lines(tx: Tx, store_id: StoreId, news: Sequence[NewOrder]) -> None:
+    """Of each order that was written, what its cart has."""
     lines = [
-        _line_row(order_id, position, priced)
-        for order_id, cart in carts.items()
-        for position, priced in enumerate(cart.lines, 1)
+        _line_row(new.token, position, priced) for new in news for position, priced in enumerate(new.cart.lines, 1)
     ]
     await insert_line_rows(tx, store_id, lines)
 
 
 async def insert_line_rows(tx: Tx, store_id: StoreId, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Each with its `order_id`, `position` and the columns of an order line."""
+    """Each with the `token` of its order, its `position` and the columns of an order line. Those of an order that is
+    not there are left out."""
+    # The orders are looked up one by one: joined with all of a big shop's orders, those might be read.
     await tx.execute(
         """INSERT INTO order_line (store_id, order_id, position, variant_id, product_id, inventory_item_id, title,
                variant_title, sku, vendor, quantity, price_minor, grams, is_taxable, requires_shipping, properties)
-           SELECT %s, line.* FROM jsonb_to_recordset(%s) AS line (order_id bigint, position integer, variant_id bigint,
+           SELECT %(store)s, its_order.id, position, variant_id, product_id, inventory_item_id, title, variant_title,
+               sku, vendor, quantity, price_minor, grams, is_taxable, requires_shipping, properties
+           FROM jsonb_to_recordset(%(lines)s) AS line (token text, position integer, variant_id bigint,
                product_id bigint, inventory_item_id bigint, title text, variant_title text, sku text, vendor text,
                quantity bigint, price_minor bigint, grams bigint, is_taxable boolean, requires_shipping boolean,
-               properties jsonb)""",
-        [store_id, Jsonb(list(lines))],
+               properties jsonb)
+           CROSS JOIN LATERAL (
+               SELECT id FROM sales_order WHERE store_id = %(store)s AND token = line.token OFFSET 0) AS its_order""",
+        {"store": store_id, "lines": Jsonb(list(lines))},
     )
 
 
-def _line_row(order_id: int, position: int, priced: PricedLine) -> dict[str, Any]:
+def _line_row(token: str, position: int, priced: PricedLine) -> dict[str, Any]:
     offer, line = priced.offer, priced.line
     return {
-        "order_id": order_id,
+        "token": token,
         "position": position,
         "variant_id": offer.variant_id,
         "product_id": offer.product_id,

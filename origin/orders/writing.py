@@ -79,7 +79,7 @@ async def write(tx: Tx, store_id: StoreId, wanted: WantedOrder, currency: str) -
     if problems:
         raise Invalid(problems)
     row = await _insert(tx, store_id, wanted, currency, (subtotal, shipping, grams))
-    places = [line | {"order_id": row["id"], "position": position} for position, line in enumerate(lines, 1)]
+    places = [line | {"token": row["token"], "position": position} for position, line in enumerate(lines, 1)]
     await placing.insert_line_rows(tx, store_id, places)
     # Products, customers, the counter, levels: in the order in which a checkout locks them.
     await placing.count_sales(tx, store_id, [row["id"]])

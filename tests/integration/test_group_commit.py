@@ -122,7 +122,8 @@ async def reserve(db, shop, *wanted):
     """For one order each, in one batch; returns which of them were short of what."""
     orders = await pending_orders(db, shop, len(wanted))
     async with db.tenant(shop.id, step=STEP) as tx:
-        short = await stock.reserve(tx, shop.id, dict(zip(orders, wanted, strict=True)), 900)
+        locking = await stock.lock_levels(tx, shop.id, {item for each in wanted for item in each})
+        short = await stock.reserve(tx, shop.id, await locking.read(), dict(zip(orders, wanted, strict=True)), 900)
         await tx.execute("DELETE FROM sales_order WHERE store_id = %s AND id = ANY(%s)", [shop.id, list(short)])
     return {orders.index(order_id): shortage for order_id, shortage in short.items()}
 

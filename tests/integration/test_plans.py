@@ -78,7 +78,8 @@ def nodes(plan):
     [
         availability.REFRESH_VARIANTS,
         availability.REFRESH_PRODUCTS,
-        availability.FLIPPED,
+        availability.FLIPPED.format(items="%(ids)s"),
+        availability.FLIPPED.format(items=availability.OF_ORDERS),
         changes.TOUCH,
         membership.OF_PRODUCTS,
         stored.SET_POLICIES,

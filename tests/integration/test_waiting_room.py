@@ -28,10 +28,12 @@ class Work:
     room: WaitingRoom
     begun: list[str] = field(default_factory=list)
     ends: dict[str, asyncio.Event] = field(default_factory=dict)
+    seen: dict = field(default_factory=dict)
 
     async def of(self, shop, cart, name, place="", answer=PLACED):
-        async def work(elsewhere):
+        async def work(elsewhere, cart):
             self.begun.append(name)
+            self.seen[name] = cart
             await self.ends.setdefault(name, asyncio.Event()).wait()
             return answer
 
@@ -135,7 +137,7 @@ async def test_a_checkout_at_the_provider_leaves_its_slot_to_others_and_is_finis
     acorn, _ = shops
     away, back = asyncio.Event(), asyncio.Event()
 
-    async def pay(elsewhere):
+    async def pay(elsewhere, cart):
         with elsewhere():
             away.set()
             await back.wait()
@@ -327,7 +329,7 @@ async def test_of_one_carts_requests_one_works_one_waits_and_the_rest_are_told_t
     work = Work(waiting_room_of(settings, till.db, state))
     cart, away, back = await fill(till, acorn), asyncio.Event(), asyncio.Event()
 
-    async def pay(elsewhere):
+    async def pay(elsewhere, cart):
         work.begun.append("first")
         await work.ends.setdefault("first", asyncio.Event()).wait()
         with elsewhere():
@@ -347,6 +349,8 @@ async def test_of_one_carts_requests_one_works_one_waits_and_the_rest_are_told_t
     work.end("first")
     await away.wait()
     await until(lambda: len(work.begun) == 3)  # the next sees how far the first has come, while that is being paid
+    assert work.seen["birch"].lines
+    assert work.seen[work.begun[-1]] is None, "what it had read may be an order by now"
     work.end(work.begun[-1])
     assert sorted(answer.kind for answer in await asyncio.gather(*flood)) == [AnswerKind.IN_PROGRESS] * 19 + [
         PLACED.kind
