@@ -158,7 +158,8 @@ class Relay:
         """When the last drain that left nothing in the outbox began: what is there now was committed after it."""
         self._epoch = ""
         self._published_at = float("-inf")
-        self._found_at = float("-inf")
+        self._changed_at = float("-inf")
+        """When the last drain with something for shoppers' pages began."""
         self.counters = RelayCounters()
 
     async def run(self) -> None:
@@ -217,8 +218,9 @@ class Relay:
                 await asyncio.sleep(self.pause_ms() / 1000)
 
     def pause_ms(self) -> int:
-        """Until the next look at an outbox that was just found or made empty."""
-        is_busy = self._clock() - self._found_at < _BUSY_SECONDS
+        """Until the next look at an outbox that was just found or made empty. Pages seldom change one alone;
+        a job can wait, and a rush of buyers makes nothing else: fewer looks find more of them each."""
+        is_busy = self._clock() - self._changed_at < _BUSY_SECONDS
         return self._settings.relay_busy_poll_ms if is_busy else self._settings.relay_poll_ms
 
     async def drain(self, outbox: OutboxReader) -> bool:
@@ -237,8 +239,9 @@ class Relay:
         is_silent = began - self._published_at >= self._settings.relay_heartbeat_ms / 1000
         if messages or (is_complete and is_silent):
             await self._publish(messages, began, began_server_ms if is_complete else None)
+        if messages:
+            self._changed_at = began
         if rows:
-            self._found_at = began
             crash_points.reached("relay.published")
             await self._enqueue([row for row in rows if row.topic is not None])
             crash_points.reached("relay.enqueued")

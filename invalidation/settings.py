@@ -17,7 +17,7 @@ class RelaySettings(BaseSettings):
     relay_ops_port: int = Field(0, ge=0, le=65535, description="Loopback port of /health and /metrics; 0 is none")
     relay_poll_ms: int = Field(25, ge=1, le=1000, description="Time between two looks at an outbox that is quiet")
     relay_busy_poll_ms: int = Field(
-        5, ge=1, le=1000, description="The same, for a second after something was in it: changes seldom come alone"
+        5, ge=1, le=1000, description="The same, for a second after a page changed: changes seldom come alone"
     )
     relay_heartbeat_ms: int = Field(250, ge=10, le=2000, description="Longest silence on the bus while all is well")
     relay_stand_by_ms: int = Field(

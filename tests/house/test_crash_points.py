@@ -28,7 +28,7 @@ NEED_NONE = {
 }
 ITS_CALLER_HAS_ONE = {
     "invalidation/bus.py:publish": "invalidation/relay.py:drain",
-    "invalidation/event_queue.py:_enqueue_one": "invalidation/relay.py:drain",
+    "invalidation/event_queue.py:_enqueue": "invalidation/relay.py:drain",
 }
 
 

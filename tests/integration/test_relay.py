@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
+from rq import Retry as RetryJob
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -208,7 +209,7 @@ async def test_only_the_batch_that_emptied_the_outbox_ends_the_drain(database: D
     assert await rows_left(database) == 0
 
 
-async def test_the_outbox_is_looked_at_more_often_for_a_second_after_something_was_in_it(
+async def test_the_outbox_is_looked_at_more_often_for_a_second_after_a_page_changed(
     settings: RelaySettings, database: DatabaseUrls
 ) -> None:
     clock = HandClock()
@@ -221,6 +222,19 @@ async def test_the_outbox_is_looked_at_more_often_for_a_second_after_something_w
             assert await relay.drain(connection)
             pauses_ms.append(relay.pause_ms())
     assert pauses_ms == [25, 5, 5, 25]
+
+
+async def test_jobs_alone_do_not_make_it_look_more_often(settings: RelaySettings, database: DatabaseUrls) -> None:
+    async with a_relay(settings) as relay, outbox_connection(settings) as connection:
+        async with shop_transaction(database, ACORN) as tx:
+            await outbox.add_event(tx, ACORN, Topic.ORDER_CREATED, {"order_id": 5})
+        assert await relay.drain(connection)
+        assert (relay.counters.rows, relay.counters.jobs, relay.pause_ms()) == (1, 1, 25)
+        await change(database, ACORN, ACORN_PRODUCT)
+        async with shop_transaction(database, ACORN) as tx:
+            await outbox.add_event(tx, ACORN, Topic.ORDER_CREATED, {"order_id": 6})
+        assert await relay.drain(connection)
+        assert (relay.counters.rows, relay.counters.jobs, relay.pause_ms()) == (3, 2, 5)
 
 
 async def test_a_relay_killed_between_publishing_and_deleting_publishes_again(
@@ -329,6 +343,41 @@ async def test_the_same_row_number_in_two_shops_is_two_jobs(state_url: str) -> N
         "events": {"event-41-1": 60, "event-42-1": 60},
         "imports": {"event-41-2": 600},
     }, "an import is in no order confirmation's way"
+
+
+async def test_a_job_is_written_as_rq_itself_would(state_url: str) -> None:
+    row = Row(ACORN, 7, topic=Topic.ORDER_CREATED, payload={"order_id": 5, "name": "Ärmel"})
+    event = {"store_id": ACORN, "outbox_id": 7, "topic": "orders/create", "payload": dict(row.payload or {})}
+    with redis.Redis.from_url(state_url) as client:
+        assert EventQueue.on(client, job_seconds=60, import_job_seconds=600).enqueue([row]) == 1
+        queue = Queue(EVENT_QUEUE, connection=client, serializer=JSONSerializer)
+        queue.enqueue(
+            EVENT_JOB,
+            event,
+            job_id="by-rq",
+            unique=True,
+            job_timeout=60,
+            result_ttl=3600,
+            failure_ttl=7 * 86_400,
+            retry=RetryJob(max=5, interval=[1, 5, 30, 120, 600]),
+            description=f"orders/create of store {ACORN}",
+        )
+        ours, theirs = (client.hgetall(Job.key_for(name)) for name in (f"event-{ACORN}-7", "by-rq"))
+        assert queue.job_ids == [f"event-{ACORN}-7", "by-rq"], "the first to come is the first to go"
+        assert Queue.all(client) == [queue]
+        assert client.ttl(Job.key_for(f"event-{ACORN}-7")) == client.ttl(Job.key_for("by-rq")) == -1
+    times = {b"created_at", b"enqueued_at"}
+    assert {len(ours.pop(name)) == len(theirs.pop(name)) for name in times} == {True}
+    assert ours == theirs
+
+
+async def test_more_jobs_than_one_call_takes_keep_their_order(state_url: str) -> None:
+    rows = [Row(ACORN, number, topic=Topic.ORDER_CREATED, payload={}) for number in range(1, 502)]
+    with redis.Redis.from_url(state_url) as client:
+        queue = EventQueue.on(client, job_seconds=60, import_job_seconds=600)
+        assert [queue.enqueue(rows), queue.enqueue(rows), queue.enqueue([])] == [501, 0, 0]
+        ids = Queue(EVENT_QUEUE, connection=client, serializer=JSONSerializer).job_ids
+    assert ids == [f"event-{ACORN}-{row.id}" for row in rows]
 
 
 async def test_a_purge_is_not_held_up_by_a_job_queue_that_fails(
