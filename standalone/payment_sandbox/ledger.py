@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pydantic_core
+
 Resource = dict[str, Any]
-to_json = json.JSONEncoder(separators=(",", ":")).encode
 _FORGET_SECONDS = 60.0
 """Between two deletions of answers that are too old; none of them is given meanwhile."""
+
+
+def to_json(value: Resource) -> str:
+    """pydantic's, for it takes a third of the standard library's time, and a payment is written five times."""
+    return pydantic_core.to_json(value).decode()
 
 
 @dataclass(frozen=True, slots=True)

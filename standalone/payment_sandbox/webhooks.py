@@ -3,12 +3,13 @@
 import asyncio
 
 import stripe
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
+
+from standalone.payment_sandbox.post_lines import PostLines
 
 RETRY_SECONDS = (0.0, 0.5, 2.0, 10.0, 30.0)
 DELIVERY_SECONDS = 10.0
 AT_ONCE = 8
-"""Deliveries; more would be a load test of their receiver, and what waits for a connection costs the client's pool."""
+"""Deliveries; more would be a load test of their receiver."""
 
 
 class WebhookSender:
@@ -17,7 +18,7 @@ class WebhookSender:
     def __init__(self, url: str, secret: str) -> None:
         self.url = url
         self._secret = secret
-        self._client: ClientSession | None = None  # which wants to be made where a loop runs
+        self._lines = PostLines()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -39,8 +40,7 @@ class WebhookSender:
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
-        if self._client is not None:
-            await self._client.close()
+        self._lines.close()
 
     async def _deliver(self, payload: str, delay_seconds: float) -> None:
         await asyncio.sleep(delay_seconds)
@@ -53,12 +53,8 @@ class WebhookSender:
                 return
 
     async def _is_taken(self, payload: str, headers: dict[str, str]) -> bool:
-        if self._client is None:
-            timeout = ClientTimeout(total=DELIVERY_SECONDS)
-            self._client = ClientSession(timeout=timeout, cookie_jar=DummyCookieJar(), auto_decompress=False)
         try:
-            async with self._places, self._client.post(self.url, data=payload.encode(), headers=headers) as answer:
-                await answer.read()  # or the connection would have to be closed
-                return answer.ok
-        except (ClientError, TimeoutError):
+            async with self._places, asyncio.timeout(DELIVERY_SECONDS):
+                return await self._lines.post(self.url, payload.encode(), headers) < 400
+        except OSError:  # a TimeoutError is one
             return False

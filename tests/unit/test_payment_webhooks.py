@@ -1,35 +1,106 @@
 """How the sandbox's events travel to their receiver."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
+from standalone.payment_sandbox.post_lines import PostLines
 from standalone.payment_sandbox.webhooks import WebhookSender
+
+OK_IN_TWO_PIECES = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"ok")
+
+
+@dataclass
+class Receiver:
+    """Gives each question the next of these answers, piece by piece; none: it hangs up. `asked_on`: the number of the
+    connection that each question came on, and `questions` what it was."""
+
+    answers: list[tuple[bytes, ...]]
+    url: str = ""
+    connections: int = 0
+    asked_on: list[int] = field(default_factory=list)
+    questions: list[bytes] = field(default_factory=list)
+    _gone: list[asyncio.Event] = field(default_factory=list)
+
+    async def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number, gone = self.connections, asyncio.Event()
+        self._gone.append(gone)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                self.questions.append(head + await reader.readexactly(int(length)))
+                self.asked_on.append(number)
+                pieces = self.answers.pop(0)
+                if not pieces:
+                    break
+                for piece in pieces[:-1]:
+                    writer.write(piece)
+                    with suppress(TimeoutError):  # who does not wait for the rest has hung up by then
+                        async with asyncio.timeout(0.05):
+                            await reader.read(1)
+                writer.write(pieces[-1])
+        writer.close()
+        gone.set()
+
+    async def all_gone(self) -> None:
+        await asyncio.gather(*(gone.wait() for gone in self._gone))
+
+
+@asynccontextmanager
+async def receiver(*answers: tuple[bytes, ...]) -> AsyncIterator[Receiver]:
+    one = Receiver(list(answers))
+    async with await asyncio.start_server(one.receive, "127.0.0.1", 0) as server:
+        one.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield one
+        async with asyncio.timeout(5):
+            await one.all_gone()
 
 
 async def test_events_one_after_the_other_take_one_connection() -> None:
     """Also where an answer comes in two pieces, as servers send it."""
-    connections = taken = 0
-
-    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections, taken
-        connections += 1
-        with suppress(asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-                await reader.readexactly(int(head.partition("content-length: ")[2].partition("\r\n")[0]))
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
-                with suppress(TimeoutError):  # who does not wait for the rest has hung up by then
-                    async with asyncio.timeout(0.05):
-                        await reader.read(1)
-                writer.write(b"ok")
-                taken += 1
-        writer.close()
-
-    async with await asyncio.start_server(receive, "127.0.0.1", 0) as server:
-        sender = WebhookSender(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "whsec_test")
+    async with receiver(*[OK_IN_TWO_PIECES] * 3) as one:
+        sender = WebhookSender(one.url, "whsec_test")
         for _ in range(3):
             sending = sender.send("{}")
             assert sending is not None
             await sending
         await sender.close()
-    assert (connections, taken) == (1, 3)
+    assert one.asked_on == [1, 1, 1]
+
+
+async def test_an_event_is_told_again_until_it_is_taken() -> None:
+    async with receiver((), (_answer(500),), (_answer(200),)) as one:
+        sender = WebhookSender(f"{one.url}/hook?of=stoa", "whsec_test")
+        sending = sender.send('{"a": 1}')
+        assert sending is not None
+        await sending
+        await sender.close()
+    assert one.asked_on == [1, 2, 2], "a connection that ended is not used again"
+    for question in one.questions:
+        assert question.startswith(b"POST /hook?of=stoa HTTP/1.1\r\nHost: 127.0.0.1:")
+        assert question.endswith(b'\r\n\r\n{"a": 1}')
+
+
+async def test_no_answer_becomes_that_of_another_question() -> None:
+    """One that is none, two at once, and one that came too late: each ends its connection."""
+    answers = [(b"hello\r\n\r\n",), (_answer(200) + _answer(202),), (b"HTTP/1.1 200 ",), (_answer(204),)]
+    async with receiver(*answers) as one:
+        lines = PostLines()
+        assert [await _status(lines, one.url) for _ in answers] == [None, 200, None, 204]
+        lines.close()
+    assert one.asked_on == [1, 2, 3, 4]
+
+
+async def _status(lines: PostLines, url: str) -> int | None:
+    try:
+        async with asyncio.timeout(0.5):
+            return await lines.post(url, b"{}", {})
+    except OSError:
+        return None
+
+
+def _answer(status: int) -> bytes:
+    return f"HTTP/1.1 {status} So\r\nContent-Length: 0\r\n\r\n".encode()
