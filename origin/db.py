@@ -6,6 +6,7 @@ transaction, and Citus hands it on to its workers (it does not do that for set_c
 
 import asyncio
 import select
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,8 +32,16 @@ _OPEN_SECONDS = 5.0
 """For a pool's first connection; a request waits for less."""
 
 
+class _Stack(deque[Any]):
+    """psycopg_pool takes from the left what was put to the right, so that each connection has its turn."""
+
+    def popleft(self) -> Any:
+        return self.pop()
+
+
 class Pool(AsyncConnectionPool[ReadingConnection]):
-    """That knows when the server is away."""
+    """That knows when the server is away, and gives out what came back last: behind that connection is a process that
+    has its plans and its rows at hand. In turn, each of ten would be the coldest there is."""
 
     def __init__(self, url: str, connections: int, wait_seconds: float, answer_seconds: float) -> None:
         # A transaction whose other end has vanished would hold its locks until TCP noticed, in hours.
@@ -56,6 +65,7 @@ class Pool(AsyncConnectionPool[ReadingConnection]):
             open=False,
             check=_refuse_dead_connection,
         )
+        self._pool = _Stack()
         self._answer_seconds = answer_seconds
         self.outage = Outage(self._answers)
 

@@ -28,8 +28,10 @@ class Packets(psycopg.AsyncPipeline):
 
 @asynccontextmanager
 async def in_packets(connection: psycopg.AsyncConnection[DictRow]) -> AsyncIterator[None]:
-    """Within it, the connection's statements are sent when a result is read, and at the end."""
+    """Within it, the connection's statements are sent when a result is read, and at the end. They are prepared at once,
+    where psycopg waits for the sixth time."""
     pipeline = connection._pipeline = Packets(connection)
+    usual, connection.prepare_threshold = connection.prepare_threshold, 0
     try:
         async with pipeline:
             yield
@@ -38,4 +40,4 @@ async def in_packets(connection: psycopg.AsyncConnection[DictRow]) -> AsyncItera
         connection._prepared.clear()
         raise
     finally:
-        connection._pipeline = None
+        connection._pipeline, connection.prepare_threshold = None, usual

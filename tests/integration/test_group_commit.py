@@ -239,3 +239,30 @@ async def test_what_was_to_be_prepared_behind_a_failure_is_prepared_anew(db, aco
         async with db.tenant(acorn.id) as tx:
             counted, pid = await count(tx)
             assert (len(await counted.fetchall()), pid) == (1, first)
+
+
+async def test_what_travels_together_is_prepared_the_first_time_and_what_does_not_is_not(db, acorn):
+    async def prepared(tx, statement):
+        await tx.execute(statement)
+        cursor = await tx.execute("SELECT count(*) AS n FROM pg_prepared_statements WHERE statement = %s", [statement])
+        return (await cursor.fetchall())[0]["n"]
+
+    async with db.together(acorn.id, step=STEP) as tx:
+        assert await prepared(tx, "SELECT 1 AS together") == 1
+    async with db.tenant(acorn.id) as tx:
+        assert await prepared(tx, "SELECT 1 AS alone") == 0
+
+
+async def test_the_connection_that_came_back_last_is_given_out_first(db, acorn, birch):
+    async def one_inside_the_other():
+        async with db.tenant(acorn.id) as first:
+            async with db.tenant(birch.id) as second, db.tenant(birch.id) as third:
+                pids = {connection.info.backend_pid for connection in (first, second, third)}
+            last = first.info.backend_pid
+        return pids, last
+
+    pids, last = await one_inside_the_other()
+    assert len(pids) == 3
+    for shop in (acorn, birch, acorn):
+        async with db.tenant(shop.id) as tx:
+            assert tx.info.backend_pid == last
