@@ -7,6 +7,7 @@ Two refusals mean different things: OverShare is the shop's own excess (429), Ov
 from contracts.tenant import StoreId
 from edge_renderer.budgets import Buckets
 from edge_renderer.errors import Overloaded, OverShare, Refusal
+from edge_renderer.precedence import Precedence
 from edge_renderer.shedding import Shedder
 
 _SPARE = 0.25
@@ -15,15 +16,18 @@ those that are read."""
 
 
 class Admission:
-    def __init__(self, fills: Buckets, carts: Buckets, checkouts: Buckets, shedder: Shedder) -> None:
+    def __init__(
+        self, fills: Buckets, carts: Buckets, checkouts: Buckets, shedder: Shedder, precedence: Precedence
+    ) -> None:
         self._fills = fills
         self._carts = carts
         self._checkouts = checkouts
         self._shedder = shedder
+        self._precedence = precedence
 
     def miss(self, store_id: StoreId) -> None:
         """A page this worker does not have. Raises OverShare or Overloaded."""
-        self._shed(store_id)
+        self._let_pass(store_id)
         self._charge(self._fills, store_id, Refusal.FILL_BUDGET, spare=_SPARE)
 
     def found(self, store_id: StoreId) -> None:
@@ -37,7 +41,7 @@ class Admission:
 
     def cart(self, store_id: StoreId) -> None:
         """Raises OverShare or Overloaded."""
-        self._shed(store_id)
+        self._let_pass(store_id)
         self._charge(self._carts, store_id, Refusal.PASS_BUDGET, spare=0.0)
 
     def checkout(self, store_id: StoreId) -> None:
@@ -45,9 +49,11 @@ class Admission:
         has a line for those who come at once, and gives each a place in it. Raises OverShare."""
         self._charge(self._checkouts, store_id, Refusal.PASS_BUDGET, spare=0.0)
 
-    def _shed(self, store_id: StoreId) -> None:
+    def _let_pass(self, store_id: StoreId) -> None:
         if self._shedder.refuses(store_id):
             raise Overloaded("the worker is late, and this shop is the most of it", Refusal.LATE, 2)
+        if self._precedence.is_full(store_id):
+            raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
 
     def _charge(self, buckets: Buckets, store_id: StoreId, refusal: Refusal, *, spare: float) -> None:
         if not buckets.take(store_id, spare=spare):

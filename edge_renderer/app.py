@@ -191,6 +191,7 @@ def _edge(
         lambda target: Errand(target, follower, hearing.clock),
         fairness.admission,
         fairness.costs,
+        fairness.precedence,
         settings.edge_cdn_seconds,
     )
     front = Front(shopfront, apologies, metrics, settings.edge_slow_seconds)

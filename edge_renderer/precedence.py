@@ -7,8 +7,9 @@ nobody else about it may have all of them.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from contracts.tenant import StoreId
@@ -48,10 +49,9 @@ class Precedence:
         self._limits = limits
         self._clock = clock
         self._lanes: dict[StoreId, _Lane] = {}
-        self._under_way = 0
-        self._is_quiet = asyncio.Event()
-        """Nothing of a small shop's is under way."""
-        self._is_quiet.set()
+        self._under_way: Counter[StoreId] = Counter()
+        """What is done now for shops that do not step back."""
+        self._shop_finished = asyncio.Event()
         self._last: tuple[StoreId | None, float] = (None, -math.inf)
         """The small shop that was seen last, and when; then the last one that was another."""
         self._last_other: tuple[StoreId | None, float] = self._last
@@ -60,34 +60,50 @@ class Precedence:
         """Shops that go by a lane."""
         return len(self._lanes)
 
-    @asynccontextmanager
-    async def way(self, store_id: StoreId | None) -> AsyncIterator[None]:
-        """Raises OverShare if too many of the shop's own wait, or for too long."""
-        if store_id is None:
+    def is_full(self, store_id: StoreId) -> bool:
+        """A further piece of the shop's work would be refused; asked before anything is done for it."""
+        lane = self._lanes.get(store_id)
+        return lane is not None and self._has_most_waiting(lane) and self._steps_back(store_id)
+
+    @contextmanager
+    def answering(self, store_id: StoreId) -> Iterator[None]:
+        """While a page that has to be made is looked for, made and encoded: if the shop is a small one, no large one's
+        work begins. What takes as long as a client likes has no place in here."""
+        if self._steps_back(store_id):
             yield
-        elif self._is_large(store_id) and self._is_another_about(store_id):
+            return
+        self._see(store_id)
+        self._under_way[store_id] += 1
+        try:
+            yield
+        finally:
+            self._under_way[store_id] -= 1
+            if not self._under_way[store_id]:
+                del self._under_way[store_id]
+                self._shop_finished.set()
+
+    @asynccontextmanager
+    async def way(self, store_id: StoreId | None) -> AsyncIterator[Callable[[], bool]]:
+        """Gives whether it is still the shop's way: while one waits for a turn, one's shop may become a large one, or
+        others may come. Raises OverShare if too many of the shop's own wait, or for too long."""
+        if store_id is None:
+            yield lambda: True
+        elif self._steps_back(store_id):
             async with self._by_lane(store_id):
-                yield
+                yield lambda: True
         else:
-            self._see(store_id)
-            self._under_way += 1
-            self._is_quiet.clear()
-            try:
-                yield
-            finally:
-                self._under_way -= 1
-                if not self._under_way:
-                    self._is_quiet.set()
+            with self.answering(store_id):
+                yield lambda: not self._steps_back(store_id)
 
     @asynccontextmanager
     async def _by_lane(self, store_id: StoreId) -> AsyncIterator[None]:
         lane = self._lanes.setdefault(store_id, _Lane())
-        if lane.waiting >= self._limits.most_waiting:
+        if self._has_most_waiting(lane):
             raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
         await self._wait(store_id, lane)
         began = self._clock()
         try:
-            await self._let_smaller_ones_finish()
+            await self._let_smaller_ones_finish(store_id)
             began = self._clock()
             yield
         finally:
@@ -105,11 +121,14 @@ class Precedence:
             lane.waiting -= 1
             self._forget_if_idle(store_id, lane)
 
-    async def _let_smaller_ones_finish(self) -> None:
-        """No longer than patience lasts: among many small shops there is always one."""
+    async def _let_smaller_ones_finish(self, store_id: StoreId) -> None:
+        """No longer than patience lasts: among many small shops there is always one. What the shop itself has under way
+        from before it was large is no reason to wait."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.patience_seconds):
-                await self._is_quiet.wait()
+                while any(shop != store_id for shop in self._under_way):
+                    self._shop_finished.clear()
+                    await self._shop_finished.wait()
 
     def _leave(self, store_id: StoreId, lane: _Lane) -> None:
         lane.turn.release()
@@ -118,6 +137,12 @@ class Precedence:
     def _forget_if_idle(self, store_id: StoreId, lane: _Lane) -> None:
         if not lane.waiting and not lane.turn.locked():
             del self._lanes[store_id]
+
+    def _has_most_waiting(self, lane: _Lane) -> bool:
+        return lane.waiting >= self._limits.most_waiting
+
+    def _steps_back(self, store_id: StoreId) -> bool:
+        return self._is_large(store_id) and self._is_another_about(store_id)
 
     def _is_large(self, store_id: StoreId) -> bool:
         cost = self._costs.by_shop.get(store_id, 0.0)

@@ -20,6 +20,7 @@ from edge_renderer.errors import BadRequest, OriginUnavailable, Overloaded, Page
 from edge_renderer.hit_path import HitPath
 from edge_renderer.pages import PageMaker
 from edge_renderer.passthrough import METHODS, Passthrough
+from edge_renderer.precedence import Precedence
 from edge_renderer.request import Request
 from edge_renderer.responses import LOCAL_HIT, cache_status, moved, respond
 from edge_renderer.routes import CartPage, Nowhere, Passed, ThemeAsset, UploadedFile, route
@@ -41,6 +42,7 @@ class Shopfront:
         errand: Callable[[str], Errand],
         admission: Admission,
         costs: Costs,
+        precedence: Precedence,
         cdn_seconds: int,
     ) -> None:
         self._tenants = tenants
@@ -54,6 +56,7 @@ class Shopfront:
         self._errand = errand
         self._admission = admission
         self._costs = costs
+        self._precedence = precedence
         self._cdn_seconds = cdn_seconds
 
     async def answer(self, request: Request, request_id: str) -> Answer:
@@ -117,11 +120,13 @@ class Shopfront:
         renew: Fill | None = None,
     ) -> Answer:
         """Only what this worker neither holds nor is making counts against the shop's budget."""
-        is_new = not self._tiers.knows(key)
-        if is_new:
-            self._admission.miss(tenant.store_id)
-        found = await self._tiers.get(key, tenant.store_id, make, is_at_hand=is_at_hand, renew=renew)
-        if is_new and found.source is not Source.FILL:
+        look = partial(self._tiers.get, key, tenant.store_id, make, is_at_hand=is_at_hand, renew=renew)
+        if self._tiers.knows(key):
+            return self._respond(request, await look())
+        self._admission.miss(tenant.store_id)
+        with self._precedence.answering(tenant.store_id):
+            found = await look()
+        if found.source is not Source.FILL:
             self._admission.found(tenant.store_id)
         return self._respond(request, found)
 

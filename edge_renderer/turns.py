@@ -4,7 +4,7 @@ hundred waiting gets its next turn when every other shop has had one."""
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from contracts.tenant import StoreId
 from edge_renderer.errors import Overloaded, OverShare, Refusal
@@ -20,12 +20,18 @@ class _Share:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
 
-Way = Callable[[StoreId | None], AbstractAsyncContextManager[None]]
+Way = Callable[[StoreId | None], AbstractAsyncContextManager[Callable[[], bool]]]
+
+
+@asynccontextmanager
+async def _straight(_: StoreId | None) -> AsyncIterator[Callable[[], bool]]:
+    yield lambda: True
 
 
 class Turns:
     """`None` as the tenant: work that is for no shop yet (an unknown host); it shares one share. `way`: what a shop's
-    work goes through before it asks for a turn, unless it is urgent."""
+    work goes through before it asks for a turn, unless it is urgent; it gives whether it still leads here once the
+    turn has come."""
 
     def __init__(
         self,
@@ -41,7 +47,7 @@ class Turns:
         self._at_once_for_one = at_once_for_one
         self._wait_seconds = wait_seconds
         self._most_waiting = most_waiting_for_one
-        self._way: Way = way or (lambda store_id: nullcontext())
+        self._way = way or _straight
         self._shares: dict[StoreId | None, _Share] = {}
         self._round: OrderedDict[StoreId | None, _Share] = OrderedDict()
         """Shops that wait and are below their own limit, the next to be served first. Empty while turns are free."""
@@ -55,13 +61,17 @@ class Turns:
     @asynccontextmanager
     async def turn(self, store_id: StoreId | None, *, is_urgent: bool = False) -> AsyncIterator[None]:
         """Raises OverShare if the shop's own work is in the way, Overloaded if other shops' is and no turn came."""
-        async with nullcontext() if is_urgent else self._way(store_id):
-            share = self._shares.setdefault(store_id, _Share())
-            await self._take(store_id, share)
-            try:
-                yield
-            finally:
-                self._release(store_id, share)
+        way = _straight if is_urgent else self._way
+        while True:
+            async with way(store_id) as still_leads_here:
+                share = self._shares.setdefault(store_id, _Share())
+                await self._take(store_id, share)
+                try:
+                    if still_leads_here():
+                        yield
+                        return
+                finally:
+                    self._release(store_id, share)
 
     async def _take(self, store_id: StoreId | None, share: _Share) -> None:
         if self.running < self._at_once and share.running < self._at_once_for_one:

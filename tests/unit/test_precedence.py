@@ -2,7 +2,8 @@
 pauses; alone it may do what it likes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -10,6 +11,7 @@ from contracts.tenant import StoreId
 from edge_renderer.costs import Costs
 from edge_renderer.errors import OverShare
 from edge_renderer.precedence import ABOUT_SECONDS, LaneLimits, Precedence
+from edge_renderer.turns import Turns, Way
 from tests.fixtures.bus import HandClock
 from tests.fixtures.made_up_shops import ACORN_ID, BIRCH_ID
 
@@ -24,6 +26,7 @@ class Scene:
         self.costs.add(BIRCH_ID, 0.01)
         limits = LaneLimits(0.03, pause_times, patience_seconds, waiting, wait_seconds=5.0)
         self.precedence = Precedence(self.costs, limits, self.clock)
+        self.way: Way | Callable[[StoreId], AbstractAsyncContextManager[None]] = self.precedence.way
         self.begun: list[StoreId] = []
         self.tasks: list[asyncio.Task[None]] = []
         self._ends: dict[StoreId, list[asyncio.Event]] = {ACORN_ID: [], BIRCH_ID: []}
@@ -32,26 +35,26 @@ class Scene:
         """Returns once each has begun or waits."""
         started = [asyncio.create_task(self._work(store_id)) for _ in range(times)]
         self.tasks += started
-        await self._settle()
+        await self.settle()
         return started
 
     async def finish(self, store_id: StoreId) -> None:
         """The shop's oldest that is under way; returns once whoever may has begun."""
         self._ends[store_id].pop(0).set()
-        await self._settle()
+        await self.settle()
 
     async def end(self) -> None:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self._settle()
+        await self.settle()
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         for _ in range(10):
             await asyncio.sleep(0)
 
     async def _work(self, store_id: StoreId) -> None:
-        async with self.precedence.way(store_id):
+        async with self.way(store_id):
             self.begun.append(store_id)
             end = asyncio.Event()
             self._ends[store_id].append(end)
@@ -108,6 +111,53 @@ async def test_its_own_small_beginnings_are_not_another_shop(scene: Scene) -> No
     scene.costs.add(ACORN_ID, 1.0)
     await scene.start(ACORN_ID, 3)
     assert scene.begun == [ACORN_ID] * 4
+
+
+async def test_who_waited_for_a_turn_when_others_came_goes_by_the_lane_after_all(scene: Scene) -> None:
+    scene.way = Turns("tests", 32, 2, 5.0, way=scene.precedence.way).turn
+    started = await scene.start(ACORN_ID, 12)
+    await scene.start(BIRCH_ID)
+    assert scene.begun == [ACORN_ID] * 2 + [BIRCH_ID]
+    await scene.finish(ACORN_ID)
+    for _ in range(12):
+        await scene.settle()
+    assert len(scene.begun) == 3  # one is next, eight wait behind it
+    refused = [task for task in started if task.done() and task.exception()]
+    assert [type(task.exception()) for task in refused] == [OverShare]
+    await scene.finish(BIRCH_ID)
+    assert scene.begun[3:] == [ACORN_ID]
+
+
+async def test_its_own_work_from_before_it_was_large_is_not_waited_for(scene: Scene) -> None:
+    scene.costs.by_shop[ACORN_ID] = 0.0
+    await scene.start(ACORN_ID)
+    await scene.start(BIRCH_ID)
+    scene.costs.add(ACORN_ID, 5.0)
+    await scene.start(ACORN_ID)
+    assert scene.begun == [ACORN_ID, BIRCH_ID]
+    await scene.finish(BIRCH_ID)
+    assert scene.begun[2:] == [ACORN_ID]
+
+
+async def test_a_small_ones_page_is_under_way_until_it_is_encoded(scene: Scene) -> None:
+    with scene.precedence.answering(BIRCH_ID):
+        await scene.start(BIRCH_ID)
+        await scene.finish(BIRCH_ID)  # the turn; the rest of the answer is still to come
+        await scene.start(ACORN_ID)
+        assert scene.begun == [BIRCH_ID]
+    await scene.settle()
+    assert scene.begun == [BIRCH_ID, ACORN_ID]
+
+
+async def test_full_is_a_lane_of_a_shop_that_steps_back_and_no_other(scene: Scene) -> None:
+    await scene.start(BIRCH_ID)
+    await scene.start(ACORN_ID, 8)
+    assert not scene.precedence.is_full(ACORN_ID)
+    await scene.start(ACORN_ID)
+    assert scene.precedence.is_full(ACORN_ID)
+    assert not scene.precedence.is_full(BIRCH_ID)
+    scene.clock.now += ABOUT_SECONDS
+    assert not scene.precedence.is_full(ACORN_ID)
 
 
 async def test_more_than_may_wait_are_refused(scene: Scene) -> None:
