@@ -150,20 +150,23 @@ class Database:
             await connection.execute("COMMIT")
 
     @asynccontextmanager
-    async def together(self, store_id: StoreId, *, step: Step) -> AsyncIterator[Tx]:
-        """The same, sent in packets: nothing is waited for until a result is read, or the transaction ends.
+    async def together(self, store_id: StoreId, *, step: Step | None = None) -> AsyncIterator[Tx]:
+        """As `tenant`, but sent in packets: nothing is waited for until a result is read, or the transaction ends.
 
         What fails is raised there. `rowcount` is not known before. For statements that find their rows by key: each is
         planned once, whatever its values.
         """
         async with _connection(self._app) as connection:
             async with in_packets(connection):
-                for statement in (b"BEGIN", _tenant_is(store_id), _GENERIC_PLANS):
+                begin = b"BEGIN" if step else b"BEGIN READ ONLY"
+                for statement in (begin, _tenant_is(store_id), _GENERIC_PLANS):
                     await connection.execute(statement, prepare=False)
                 yield connection
-                crash_points.committing(step)
+                if step:
+                    crash_points.committing(step)
                 await connection.execute("COMMIT", prepare=False)
-            crash_points.committed(step)
+            if step:
+                crash_points.committed(step)
 
     async def read_row(self, store_id: StoreId, statement: bytes, values: Mapping[str, Any]) -> DictRow | None:
         """The only row of one reading statement, in a transaction that sees one tenant: all in one round trip."""

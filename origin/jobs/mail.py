@@ -12,7 +12,7 @@ from contracts.tenant import StoreId
 from origin.db import Database, Tx
 from origin.jobs.letter import Envelope, Letter, seal
 from origin.jobs.post import Post
-from origin.orders.receipts import Receipt, receipt_of_order
+from origin.orders.receipts import Receipt, ask_receipt_of_order
 from origin.settings import OriginSettings
 from origin.snapshots.shop import shop_part
 
@@ -29,9 +29,10 @@ async def confirm_order(
     db: Database, settings: OriginSettings, templates: Environment, post: Post, store_id: StoreId, order_id: int
 ) -> None:
     """Tells the buyer. Raises NotFound, or Unavailable: the queue tries again."""
-    async with db.tenant(store_id) as tx:
+    async with db.together(store_id) as tx:
+        asking = await ask_receipt_of_order(tx, store_id, order_id)
         shop = await shop_part(tx, store_id, settings)
-        receipt = await receipt_of_order(tx, store_id, order_id)
+        receipt = await asking.read()
     letter = order_letter(templates, settings, shop.part, receipt)
     await send_once(db, post, store_id, letter, _confirmed, order_id)
 

@@ -99,7 +99,12 @@ _RECEIPT = """
 
 async def receipt_of_order(tx: Tx, store_id: StoreId, order_id: int) -> Receipt:
     """Raises NotFound for what is no placed order of this store."""
-    return _only(await (await receipts_of_orders(tx, store_id, [order_id])).read())
+    return await (await ask_receipt_of_order(tx, store_id, order_id)).read()
+
+
+async def ask_receipt_of_order(tx: Tx, store_id: StoreId, order_id: int) -> Asked[Receipt]:
+    """The same; it is the answer that raises."""
+    return (await receipts_of_orders(tx, store_id, [order_id])).then(_only)
 
 
 async def receipt_of_token(tx: Tx, store_id: StoreId, token: str) -> Receipt:
