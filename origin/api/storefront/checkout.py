@@ -27,6 +27,7 @@ from origin.api.storefront.waiting import (
     waiting_problem,
 )
 from origin.checkout.answers import Answer, AnswerKind
+from origin.checkout.flow import Checkouts
 from origin.checkout.shipping import shipping_rate, total_minor
 from origin.checkout.submission import countries, read_submission
 from origin.checkout.waiting_room import Waiting
@@ -121,7 +122,7 @@ async def _submit_form(
         # The same key again: whatever was begun is gone on with, not begun twice.
         typed.status, typed.alert = 503, f"That did not work just now: {error}. Please press the button again."
         return await _page(request, store_id, origin, typed)
-    onward = _onward(answer, checkouts.link(store_id, answer.attempt_id) if answer.attempt_id else "")
+    onward = _onward(answer, _link(checkouts, store_id, answer))
     if onward:
         return _onward_response(onward, answer)
     typed.key, typed.status, typed.alert = "", answer.status, _alert(answer)
@@ -185,7 +186,14 @@ async def _submit_json(
         return refused
     if isinstance(answer, Waiting):
         return waiting_problem(answer)
-    return _as_json(answer, checkouts.link(store_id, answer.attempt_id) if answer.attempt_id else "")
+    return _as_json(answer, _link(checkouts, store_id, answer))
+
+
+def _link(checkouts: Checkouts, store_id: StoreId, answer: Answer) -> str:
+    """Where it can be seen how an attempt stands; empty if there is none, or it is an order with a page of its own."""
+    if answer.attempt_id is None or answer.kind == AnswerKind.PLACED:
+        return ""
+    return checkouts.link(store_id, answer.attempt_id)
 
 
 def _as_json(answer: Answer, link: str) -> Response:
