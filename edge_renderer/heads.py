@@ -6,7 +6,7 @@ Same bytes, same meaning: only blocks that the real parser has accepted as one w
 that is left out holds no byte that the parser could refuse. A page never depends on a cookie or a referrer.
 """
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import httptools
@@ -29,6 +29,7 @@ _REFERERS = (b"\r\nReferer: ", b"\r\nreferer: ")
 _CONDITIONS = (b"\r\nIf-None-Match: ", b"\r\nif-none-match: ")
 NO_COOKIE = COOKIE + b"\r\n"
 UNPRINTABLE_TO_ZERO = bytes(byte if 0x20 <= byte < 0x7F else 0 for byte in range(256))
+_READING = (b"GET ", b"HEAD ")
 # These ask for more than a page: a body, another protocol, or words in between.
 _NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"))
 
@@ -74,7 +75,9 @@ class Heads:
 
     def read(self, block: bytes, request: bytes) -> Asked:
         """`block` is what follows the first line in `request`, which should be one head to its empty line, and if it is
-        not, means nothing."""
+        not, means nothing. Nor does what writes: it would be looked at anew each time, for its body is not here."""
+        if not request.startswith(_READING):
+            return _SOMETHING_ELSE
         whole, _ = _emptied(block, _COOKIES)
         if whole is None:
             return _SOMETHING_ELSE
@@ -142,7 +145,8 @@ class _Head:
     """The real parser's reading of one whole request."""
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = None
+        """While it reads only: it holds this object too, and what goes in a circle waits for the collector."""
         self._headers: list[tuple[bytes, bytes]] = []
         self._is_kept_alive = False
         self._completed = 0
@@ -160,10 +164,13 @@ class _Head:
     def accepts(self, request: bytes) -> bool:
         if request.find(b"\r\n\r\n") != len(request) - 4:  # several, or not all of one
             return False
+        self._parser = httptools.HttpRequestParser(self)
         try:
             self._parser.feed_data(request)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return False
+        finally:
+            self._parser = None
         return self._completed == 1
 
     def host(self, condition: bytes) -> str | None:

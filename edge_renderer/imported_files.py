@@ -53,8 +53,15 @@ class ImportedFile(TemplateModule):
         self._run()
         return getattr(self, name)
 
+    def end(self) -> None:
+        """With its render. Macros hold the names that they see, themselves among them."""
+        if "_context" in self.__dict__:
+            self._context.vars.clear()
+        self.__dict__.clear()
+
     def _run(self) -> None:
-        TemplateModule.__init__(self, self._template, self._template.new_context(self._data, shared=True))
+        self._context = self._template.new_context(self._data, shared=True)
+        TemplateModule.__init__(self, self._template, self._context)
 
     def _macro(self, name: str) -> Callable[..., Markup]:
         if "_body_stream" not in self.__dict__:

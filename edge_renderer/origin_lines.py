@@ -38,7 +38,8 @@ class _Line(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._parser: Any = httptools.HttpResponseParser(self)
+        self._parser: Any = None
+        """While there is a connection: it holds this object too, and what goes in a circle waits for the collector."""
         self._answer: asyncio.Future[Reply] | None = None
         self._limit_bytes = 0
         self._headers: dict[str, str] = {}
@@ -67,6 +68,7 @@ class _Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        self._parser = httptools.HttpResponseParser(self)
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
@@ -82,6 +84,7 @@ class _Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(ConnectionError(f"the connection was lost: {exc}"))
+        self._parser = None
 
     def on_message_begin(self) -> None:
         self._headers, self._chunks, self._size, self._has_head = {}, [], 0, False

@@ -106,6 +106,9 @@ class Renderer:
             raise RenderLimitError(f"{theme.name}/{name}: the theme nests too deeply") from error
         except _THEME_FAULTS as error:
             raise RenderError(f"{theme.name}/{name}: {type(error).__name__}: {error}") from error
+        finally:
+            context.vars.clear()
+            state.end()
 
 
 def _choose(page: Page | None, snapshot: Snapshot) -> tuple[str, dict[str, Any]]:

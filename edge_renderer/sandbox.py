@@ -117,6 +117,13 @@ class RenderState:
         self.steps_left = limits.steps
         self.bytes_left = limits.output_bytes
 
+    def end(self) -> None:
+        """Lets go of what holds this in turn: such circles, a hundred objects a page, would wait for the collector."""
+        for file in self.files.values():
+            file.end()
+        self.files.clear()
+        self.data = {}
+
     def look(self) -> None:
         """At what is left. Raises RenderLimitError."""
         if self.steps_left < 0:

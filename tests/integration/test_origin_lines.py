@@ -4,9 +4,11 @@ The origin here is a socket that says what it is told to, byte by byte.
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import httptools
 import pytest
 
 from edge_renderer.origin_lines import AnswerTooLarge, ConnectError, OriginLines
@@ -234,3 +236,17 @@ async def test_a_connection_is_not_used_after_it_was_idle_for_too_long():
         for _ in range(2):
             assert (await lines.get("/1", 100)).body == b"hi"
     assert raw.connections == 2
+
+
+async def test_a_connection_that_has_ended_goes_without_the_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        async with origin(OK, idle_seconds=0.0) as (raw, lines):
+            for _ in range(20):
+                await lines.get("/x", 100)
+            assert raw.connections == 20
+            parsers = [found for found in gc.get_objects() if isinstance(found, httptools.HttpResponseParser)]
+        assert len(parsers) < 5
+    finally:
+        gc.enable()
