@@ -27,7 +27,7 @@ class Admission:
 
     def miss(self, store_id: StoreId) -> None:
         """A page this worker does not have. Raises OverShare or Overloaded."""
-        self._let_pass(store_id)
+        self._shed(store_id)
         self._charge(self._fills, store_id, Refusal.FILL_BUDGET, spare=_SPARE)
 
     def found(self, store_id: StoreId) -> None:
@@ -41,7 +41,9 @@ class Admission:
 
     def cart(self, store_id: StoreId) -> None:
         """Raises OverShare or Overloaded."""
-        self._let_pass(store_id)
+        self._shed(store_id)
+        if self._precedence.is_full(store_id):
+            raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
         self._charge(self._carts, store_id, Refusal.PASS_BUDGET, spare=0.0)
 
     def checkout(self, store_id: StoreId) -> None:
@@ -49,11 +51,9 @@ class Admission:
         has a line for those who come at once, and gives each a place in it. Raises OverShare."""
         self._charge(self._checkouts, store_id, Refusal.PASS_BUDGET, spare=0.0)
 
-    def _let_pass(self, store_id: StoreId) -> None:
+    def _shed(self, store_id: StoreId) -> None:
         if self._shedder.refuses(store_id):
             raise Overloaded("the worker is late, and this shop is the most of it", Refusal.LATE, 2)
-        if self._precedence.is_full(store_id):
-            raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
 
     def _charge(self, buckets: Buckets, store_id: StoreId, refusal: Refusal, *, spare: float) -> None:
         if not buckets.take(store_id, spare=spare):

@@ -126,7 +126,7 @@ class Precedence:
         from before it was large is no reason to wait."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.patience_seconds):
-                while any(shop != store_id for shop in self._under_way):
+                while any(shop != store_id and not self._steps_back(shop) for shop in self._under_way):
                     self._shop_finished.clear()
                     await self._shop_finished.wait()
 

@@ -6,7 +6,6 @@ transaction, and Citus hands it on to its workers (it does not do that for set_c
 
 import asyncio
 import select
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,13 +29,6 @@ Tx = psycopg.AsyncConnection[DictRow]
 _GENERIC_PLANS = b"SET LOCAL plan_cache_mode = force_generic_plan"
 _OPEN_SECONDS = 5.0
 """For a pool's first connection; a request waits for less."""
-
-
-class _Stack(deque[Any]):
-    """psycopg_pool takes from the left what was put to the right, so that each connection has its turn."""
-
-    def popleft(self) -> Any:
-        return self.pop()
 
 
 class Pool(AsyncConnectionPool[ReadingConnection]):
@@ -65,9 +57,13 @@ class Pool(AsyncConnectionPool[ReadingConnection]):
             open=False,
             check=_refuse_dead_connection,
         )
-        self._pool = _Stack()
         self._answer_seconds = answer_seconds
         self.outage = Outage(self._answers)
+
+    async def _get_ready_connection(self, timeout: float | None) -> ReadingConnection | None:
+        """psycopg_pool takes from the left what it puts to the right. What nobody uses it closes from the left, too."""
+        self._pool.rotate(1)
+        return await super()._get_ready_connection(timeout)
 
     async def close(self, timeout: float = 5.0) -> None:
         await self.outage.close()

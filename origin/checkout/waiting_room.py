@@ -113,18 +113,19 @@ class WaitingRoom:
     ) -> Answer | Waiting:
         """The answer of `work`, when it is this buyer's turn; how they stand, when it is not; or that all is sold out.
 
-        `work` is given the cart as it was read here, unless another request may have ordered it since. `token`: their
-        place, empty for a new one. Raises Invalid for one that is not this purchase's (or gives a new
-        one, if it `is_forgiving`: a browser's cookie is of the last purchase), and whatever `work` raises. In progress,
-        when one request of this cart is at work and another waits for it. Without the state server there is no line,
-        and everybody goes in: better slow than closed.
+        `work` is given the cart as it was read here, unless this request has waited since: the buyer may have changed
+        or ordered it in another window. `token`: their place, empty for a new one. Raises Invalid for one that is not
+        this purchase's (or gives a new one, if it `is_forgiving`: a browser's cookie is of the last purchase), and
+        whatever `work` raises. In progress, when one request of this cart is at work and another waits for it. Without
+        the state server there is no line, and everybody goes in: better slow than closed.
         """
-        place = standing = None
+        place = standing = seen = None
         try:
             cart = await self._carts.read(store_id, cart_token)
             if cart.lines:
                 place = self._place(store_id, cart, token, is_forgiving=is_forgiving)
-                standing = await self._ask(store_id, place)
+                standing, has_waited = await self._ask(store_id, place)
+                seen = None if has_waited else cart
         except Unavailable as error:
             log.warning("no line before the checkout", store_id=store_id, error=str(error))
         if place is None or standing is None:
@@ -139,8 +140,8 @@ class WaitingRoom:
             wants_look = is_new and (place.arrived_us or self._stock.may_be_gone(store_id, cart.variant_ids))
             gone = await self._sold_out(store_id, cart, place) if wants_look else None
             end = self._turns.take(store_id, place.cart)
-            seen = cart if end else None
-            end = end or await self._turn(store_id, place.cart)
+            if end is None:
+                seen, end = None, await self._turn(store_id, place.cart)
             answer = gone or (await work(partial(self._elsewhere, store_id, end), seen) if end else IN_PROGRESS)
         finally:
             if end:
@@ -172,12 +173,14 @@ class WaitingRoom:
                 raise
             return Place(name_of(cart))
 
-    async def _ask(self, store_id: StoreId, place: Place) -> Standing:
-        """With a slot taken, unless the answer is that the buyer waits; the first in line wait for one a little."""
-        has_slot = self.slots.take(store_id)
+    async def _ask(self, store_id: StoreId, place: Place) -> tuple[Standing, bool]:
+        """With a slot taken, unless the answer is that the buyer waits; the first in line wait for one a little, and
+        whether they have is told, too."""
+        has_waited, has_slot = False, self.slots.take(store_id)
         try:
             standing = await self._line.ask(store_id, place.cart, place.arrived_us, has_slot=has_slot)
             if standing.state == "waiting" and not has_slot and standing.look_seconds == 1:
+                has_waited = True
                 has_slot = await self.slots.wait(store_id, standing.arrived_us, self._hold_seconds)
                 if has_slot:
                     standing = await self._line.ask(store_id, place.cart, standing.arrived_us, has_slot=True)
@@ -189,7 +192,7 @@ class WaitingRoom:
             self.slots.give_back(store_id)
         elif standing.state == "inside" and not has_slot:
             self.slots.force(store_id)
-        return standing
+        return standing, has_waited
 
     async def _turn(self, store_id: StoreId, cart: str) -> End | None:
         """After another request of this cart; who waits for that leaves the slot to others."""

@@ -10,6 +10,7 @@ from origin.checkout import stock
 from origin.checkout.answers import AnswerKind
 from origin.checkout.group_commit import GroupCommit, in_one_transaction
 from origin.checkout.stock import Shortage
+from origin.db import Database
 from origin.errors import Conflict
 from tests.fixtures.buying import ORDERS, buy, fill, submission
 from tests.fixtures.checkout import add_variant, levels, rows, until
@@ -266,3 +267,17 @@ async def test_the_connection_that_came_back_last_is_given_out_first(db, acorn, 
     for shop in (acorn, birch, acorn):
         async with db.tenant(shop.id) as tx:
             assert tx.info.backend_pid == last
+
+
+async def test_of_unused_connections_the_one_that_would_be_given_out_last_is_closed(database, acorn):
+    db = Database(database.app, database.router, connections=3)
+    await db.open()
+    async with db.tenant(acorn.id) as first, db.tenant(acorn.id) as second:
+        coldest, warmest = second.info.backend_pid, first.info.backend_pid
+    pool = db._app
+    for _ in range(2):  # the first time it only begins to count
+        await pool._shrink_pool()
+    async with db.tenant(acorn.id) as tx:
+        assert tx.info.backend_pid == warmest
+    assert [each.info.backend_pid for each in pool._pool] == [warmest], f"{coldest} is closed"
+    await db.close()

@@ -113,6 +113,7 @@ async def test_held_requests_of_the_first_in_line_get_slots_in_the_order_they_ca
         await until(lambda number=number: len(work.begun) >= min(number, 4))
     assert await asyncio.gather(*tasks) == [PLACED] * 4
     assert work.begun == ["a", "b", "c", "d"]
+    assert [bool(work.seen[name]) for name in "abcd"] == [True, True, False, False], "who waited may have changed it"
     work.end("e")
     assert await work.of(birch, await fill(till, birch), "e") == PLACED
 
