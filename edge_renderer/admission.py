@@ -7,7 +7,6 @@ Two refusals mean different things: OverShare is the shop's own excess (429), Ov
 from contracts.tenant import StoreId
 from edge_renderer.budgets import Buckets
 from edge_renderer.errors import Overloaded, OverShare, Refusal
-from edge_renderer.precedence import Precedence
 from edge_renderer.shedding import Shedder
 
 _SPARE = 0.25
@@ -16,14 +15,11 @@ those that are read."""
 
 
 class Admission:
-    def __init__(
-        self, fills: Buckets, carts: Buckets, checkouts: Buckets, shedder: Shedder, precedence: Precedence
-    ) -> None:
+    def __init__(self, fills: Buckets, carts: Buckets, checkouts: Buckets, shedder: Shedder) -> None:
         self._fills = fills
         self._carts = carts
         self._checkouts = checkouts
         self._shedder = shedder
-        self._precedence = precedence
 
     def miss(self, store_id: StoreId) -> None:
         """A page this worker does not have. Raises OverShare or Overloaded."""
@@ -42,8 +38,6 @@ class Admission:
     def cart(self, store_id: StoreId) -> None:
         """Raises OverShare or Overloaded."""
         self._shed(store_id)
-        if self._precedence.is_full(store_id):
-            raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
         self._charge(self._carts, store_id, Refusal.PASS_BUDGET, spare=0.0)
 
     def checkout(self, store_id: StoreId) -> None:

@@ -54,7 +54,7 @@ def fairness_of(settings: EdgeSettings, clock: Callable[[], float]) -> Fairness:
         Turns("checkouts", settings.edge_checkouts, settings.edge_tenant_checkouts, *patience),
         costs,
         shedder,
-        Admission(fills, carts, checkouts, shedder, precedence),
+        Admission(fills, carts, checkouts, shedder),
         precedence,
     )
 

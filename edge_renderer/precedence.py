@@ -60,11 +60,6 @@ class Precedence:
         """Shops that go by a lane."""
         return len(self._lanes)
 
-    def is_full(self, store_id: StoreId) -> bool:
-        """A further piece of the shop's work would be refused; asked before anything is done for it."""
-        lane = self._lanes.get(store_id)
-        return lane is not None and self._has_most_waiting(lane) and self._steps_back(store_id)
-
     @contextmanager
     def answering(self, store_id: StoreId) -> Iterator[None]:
         """While a page that has to be made is looked for, made and encoded: if the shop is a small one, no large one's
@@ -98,7 +93,7 @@ class Precedence:
     @asynccontextmanager
     async def _by_lane(self, store_id: StoreId) -> AsyncIterator[None]:
         lane = self._lanes.setdefault(store_id, _Lane())
-        if self._has_most_waiting(lane):
+        if lane.waiting >= self._limits.most_waiting:
             raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
         await self._wait(store_id, lane)
         began = self._clock()
@@ -137,9 +132,6 @@ class Precedence:
     def _forget_if_idle(self, store_id: StoreId, lane: _Lane) -> None:
         if not lane.waiting and not lane.turn.locked():
             del self._lanes[store_id]
-
-    def _has_most_waiting(self, lane: _Lane) -> bool:
-        return lane.waiting >= self._limits.most_waiting
 
     def _steps_back(self, store_id: StoreId) -> bool:
         return self._is_large(store_id) and self._is_another_about(store_id)

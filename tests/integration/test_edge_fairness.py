@@ -142,25 +142,3 @@ async def test_beside_a_small_shop_a_large_ones_carts_reach_the_origin_one_by_on
         assert origin.asked_for("/cart/add.js") == 1
         hold.release()
         assert await asyncio.gather(*asking) == [[200]] * 8
-
-
-async def test_what_would_not_fit_into_the_lane_is_refused_before_anything_is_done_and_the_other_shop_is_served(
-    origin: ScriptedOrigin,
-) -> None:
-    async with worker(origin, edge_lane_waiting=2) as edge:
-        await edge.at("acorn").get(BOWL)
-        await edge.at("birch").get(TEA)
-        edge.edge.fairness.costs.add(ACORN_ID, 5.0)
-        hold = origin.hold("/cart/add.js")
-        asking = [asyncio.create_task(carts(edge, "acorn", 1)) for _ in range(3)]
-        await hold.arrived.wait()
-        async with asyncio.timeout(10):
-            while not edge.edge.fairness.precedence.is_full(ACORN_ID):  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
-        asked = sum(origin.asked.values())
-        assert await carts(edge, "acorn", 5) == [429] * 5
-        assert refused(edge, "shop_turns") == 5
-        assert sum(origin.asked.values()) == asked
-        assert await searches(edge, "birch", 1) == [200]
-        hold.release()
-        assert await asyncio.gather(*asking) == [[200]] * 3

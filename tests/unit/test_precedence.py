@@ -149,17 +149,6 @@ async def test_a_small_ones_page_is_under_way_until_it_is_encoded(scene: Scene) 
     assert scene.begun == [BIRCH_ID, ACORN_ID]
 
 
-async def test_full_is_a_lane_of_a_shop_that_steps_back_and_no_other(scene: Scene) -> None:
-    await scene.start(BIRCH_ID)
-    await scene.start(ACORN_ID, 8)
-    assert not scene.precedence.is_full(ACORN_ID)
-    await scene.start(ACORN_ID)
-    assert scene.precedence.is_full(ACORN_ID)
-    assert not scene.precedence.is_full(BIRCH_ID)
-    scene.clock.now += ABOUT_SECONDS
-    assert not scene.precedence.is_full(ACORN_ID)
-
-
 async def test_more_than_may_wait_are_refused(scene: Scene) -> None:
     await scene.start(BIRCH_ID)
     started = await scene.start(ACORN_ID, 12)  # one has the lane, eight wait
