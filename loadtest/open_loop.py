@@ -84,6 +84,11 @@ class Report:
         self.times.seconds.append(seconds)
         self.by_name.setdefault(request.name, Times()).seconds.append(seconds)
 
+    def failures(self, wanted: int) -> Counter[str]:
+        """What was not answered with this status: other statuses, and what went wrong without one."""
+        others = Counter({str(status): count for status, count in self.statuses.items() if status != wanted})
+        return others + self.errors
+
     def as_dict(self) -> dict[str, Any]:
         answered = sum(self.statuses.values())
         return {

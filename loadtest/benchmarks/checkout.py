@@ -22,7 +22,7 @@ from loadtest import obvious_checkout
 from loadtest.buyers import PLENTY, checkouts, payments_that_take, stock_up
 from loadtest.closed_loop import closed_loop
 from loadtest.cpu_time import cpu_ms_each, cpu_seconds
-from loadtest.open_loop import Address, Report, open_loop
+from loadtest.open_loop import Address, open_loop
 from loadtest.rest import breaks_at_rest, jobs_done
 from loadtest.shops import made_up_shops
 from standalone.data_folder import DataFolder
@@ -65,8 +65,9 @@ async def run(
     obvious_seconds: float = 15.0,
 ) -> dict[str, Any]:
     """Keys: one_variant_per_s, distinct_variants_per_s, obvious_design_per_s, ratio (first to third), p95_ms and
-    p95_beyond_payment_ms (one variant, half of saturation); one_variant and distinct_variants with all times and the
-    processor time of an order; failed; breaks (what does not hold of the books; must be empty)."""
+    p95_beyond_payment_ms (one variant, half of saturation); one_variant and distinct_variants with all times, the
+    processor time of an order and what was said to those who failed; failed; breaks (what does not hold of the books;
+    must be empty)."""
     ready, secret = read_ready(data_dir), DataFolder(data_dir).secrets().get("edge_secret")
     async with made_up_shops(ready.database_url, secrets.token_hex(3), 2) as (sale, calm):
         one = Counter(ready, secret, sale.store_id, (await stock_up(ready.database_url, sale.store_id))[:1])
@@ -110,16 +111,14 @@ async def _measured(counter: Counter, orders: int, buyers: int, payment_ms: int,
     requests = await _orders(counter, max(1, int(per_s / 2 * CALM_SECONDS)))
     calm = await open_loop(counter.address, requests, per_s / 2, CALM_SECONDS * 2, CONNECTIONS)
     times = {name: calm.as_dict()[name] for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")}
+    failures = busy.failures(201) + calm.failures(201)
     beyond = {name.replace("_ms", "_beyond_payment_ms"): round(value - payment_ms, 3) for name, value in times.items()}
     return {
         "orders_per_s": round(per_s, 1),
         **times,
         **beyond,
-        "failed": _failed(busy) + _failed(calm),
+        "failed": failures.total(),
+        "failures": dict(failures),
         "cpu_ms": spent,
         "breaks": await counter.breaks(console),
     }
-
-
-def _failed(report: Report) -> int:
-    return report.errors.total() + sum(count for status, count in report.statuses.items() if status != 201)

@@ -105,7 +105,7 @@ async def _measured(ready: Ready, busy: Half, calm: Half, console: Console) -> d
     idle, before = await _idle_rate(ready)
     known = await open_loop(_address(ready), calm.known, most_known.pages_per_s / 2, 600, CONNECTIONS)
     after = await _tally(ready)
-    failed = most_cold.failed + most_known.failed + _failed(cold) + _failed(known)
+    failed = most_cold.failed + most_known.failed + cold.failures(200).total() + known.failures(200).total()
     rows = {"cold_host": _row(most_cold, cold), "known_host": _row(most_known, known)}
     round_trips, breakdown = _explained(before, after, idle, known.statuses[200])
     return {
@@ -127,11 +127,9 @@ async def _saturated(ready: Ready, requests: Sequence[Request]) -> Saturation:
     before = cpu_seconds(ready)
     report = await closed_loop(_address(ready), requests, AT_ONCE)
     pages = report.statuses[200]
-    return Saturation(pages / report.seconds, _failed(report), cpu_ms_each(before, cpu_seconds(ready), pages))
-
-
-def _failed(report: Report) -> int:
-    return report.errors.total() + sum(count for status, count in report.statuses.items() if status != 200)
+    return Saturation(
+        pages / report.seconds, report.failures(200).total(), cpu_ms_each(before, cpu_seconds(ready), pages)
+    )
 
 
 def _row(most: Saturation, report: Report) -> dict[str, float]:

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ from standalone.platform import as_role
 from standalone.ready_file import Ready, read_ready
 
 PLENTY = 10_000_000
-ORDERS = 60_000
+ORDERS_PER_S = 30_000
+"""Made beforehand for each second of a round: a design that uses them up sooner has its rate by then."""
 HELD_SECONDS = 900.0
 STEP: Step = "checkout.reserve"
 Reserve = Callable[[int], Awaitable[None]]
@@ -39,12 +39,13 @@ Reserve = Callable[[int], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Goods:
-    """One variant of one shop, and orders that can be given a unit of it each."""
+    """One variant of one shop, and `orders` in a row that can be given a unit of it each."""
 
     store_id: StoreId
     item_id: int
     location_id: int
     first_order_id: int
+    orders: int
 
 
 _INSERT = b"""INSERT INTO reservation (store_id, order_id, inventory_item_id, location_id, quantity, expires_at)
@@ -78,15 +79,15 @@ async def _measured(
     ready: Ready, db: Database, store_id: StoreId, design: "Design", clients: int, seconds: float
 ) -> float:
     async with await psycopg.AsyncConnection.connect(ready.database_url, autocommit=True) as admin:
-        goods = await _goods(admin, store_id)
+        goods = await _goods(admin, store_id, int(seconds * ORDERS_PER_S))
         async with design(admin, db, goods) as reserve:
-            orders, done = count(goods.first_order_id), 0
+            orders, done = iter(range(goods.first_order_id, goods.first_order_id + goods.orders)), 0
             ends = time.perf_counter() + seconds
 
             async def buy() -> None:
                 nonlocal done
-                while time.perf_counter() < ends:
-                    await reserve(next(orders))
+                while time.perf_counter() < ends and (order_id := next(orders, None)) is not None:
+                    await reserve(order_id)
                     done += 1
 
             began = time.perf_counter()
@@ -96,7 +97,7 @@ async def _measured(
     return per_s
 
 
-async def _goods(admin: psycopg.AsyncConnection[Any], store_id: StoreId) -> Goods:
+async def _goods(admin: psycopg.AsyncConnection[Any], store_id: StoreId, orders: int) -> Goods:
     """Nothing reserved yet, and as many orders without one as a run can use."""
     for table in ("reservation", "sales_order"):
         await admin.execute(f"DELETE FROM {table} WHERE store_id = %s".encode(), [store_id])
@@ -112,12 +113,12 @@ async def _goods(admin: psycopg.AsyncConnection[Any], store_id: StoreId) -> Good
                INSERT INTO sales_order (store_id, token, email, currency, subtotal_minor, total_minor)
                SELECT %s, gen_random_uuid()::text, 'b@example.com', 'EUR', 0, 0 FROM generate_series(1, %s) RETURNING id
            ) SELECT min(id) FROM made""",
-        [store_id, ORDERS],
+        [store_id, orders],
     )
     (first,) = await cursor.fetchone() or (0,)
     for table in ("reservation", "sales_order", "inventory_level"):
         await admin.execute(f"VACUUM ANALYZE {table}".encode())
-    return Goods(store_id, item_id, location_id, first)
+    return Goods(store_id, item_id, location_id, first, orders)
 
 
 async def _check(admin: psycopg.AsyncConnection[Any], goods: Goods, done: int) -> None:
@@ -167,7 +168,7 @@ async def _unit_rows(admin: psycopg.AsyncConnection[Any], db: Database, goods: G
     try:
         await admin.execute(
             f"INSERT INTO {table} SELECT %s, %s, n FROM generate_series(1, %s) AS n".encode(),
-            [goods.store_id, goods.item_id, ORDERS],
+            [goods.store_id, goods.item_id, goods.orders],
         )
         await admin.execute(f"CREATE INDEX ON {table} (store_id, item_id, id) WHERE order_id IS NULL".encode())
         await admin.execute(f"GRANT SELECT, UPDATE ON {table} TO stoa_app".encode())

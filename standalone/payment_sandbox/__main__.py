@@ -16,6 +16,10 @@ from standalone.payment_sandbox.ledger import Ledger
 from standalone.payment_sandbox.sandbox import Sandbox
 from standalone.payment_sandbox.webhooks import WebhookSender
 
+KEEP_ALIVE_SECONDS = 75
+"""Far longer than the origin keeps an idle connection (aiohttp: 15 s), as a provider's own servers do: what is sent on
+one that is just being closed has no answer, and its buyer has to wait for the completer."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="payment_sandbox", description=__doc__)
@@ -38,6 +42,7 @@ def main() -> None:
         log_level="warning",
         proxy_headers=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 
