@@ -29,6 +29,9 @@ Tx = psycopg.AsyncConnection[DictRow]
 _GENERIC_PLANS = b"SET LOCAL plan_cache_mode = force_generic_plan"
 _OPEN_SECONDS = 5.0
 """For a pool's first connection; a request waits for less."""
+_MOST_PREPARED = 300
+"""Of a connection: psycopg sends numbers and arrays by their size, so that one statement is prepared two to four times
+where shops are large and small; checkout alone has 39. Past its own 100 it would forget and prepare without end."""
 
 
 class Pool(AsyncConnectionPool[ReadingConnection]):
@@ -71,6 +74,7 @@ class Pool(AsyncConnectionPool[ReadingConnection]):
 
     async def _bound(self, connection: ReadingConnection) -> None:
         connection.answer_seconds = self._answer_seconds
+        connection.prepared_max = _MOST_PREPARED
 
     async def _begin_outage(self, _: AsyncConnectionPool[ReadingConnection]) -> None:
         self.outage.begin()

@@ -254,6 +254,17 @@ async def test_what_travels_together_is_prepared_the_first_time_and_what_does_no
         assert await prepared(tx, "SELECT 1 AS alone") == 0
 
 
+async def test_a_connection_keeps_the_statements_of_a_large_program_prepared(db, acorn):
+    """More than psycopg's own hundred: one statement is several where shops' numbers differ in size."""
+    statements = [f"SELECT {number}" for number in range(150)]
+    async with db.together(acorn.id, step=STEP) as tx:
+        for statement in statements:
+            await tx.execute(statement)
+    async with db.tenant(acorn.id) as tx:
+        cursor = await tx.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement = ANY(%s)", [statements])
+        assert await cursor.fetchone() == {"count": 150}
+
+
 async def test_the_connection_that_came_back_last_is_given_out_first(db, acorn, birch):
     async def one_inside_the_other():
         async with db.tenant(acorn.id) as first:
