@@ -230,7 +230,3 @@ BY_THE_RELAY = ("relay.drained", "relay.published", "relay.enqueued", "relay.del
 BY_A_WORKER = ("job.taken", "job.begun", "job.done", "job.acknowledged", "mail.sent", *around("mail.confirm"))
 BY_AN_IMPORT = around("import.claim", "import.total", "import.batch", "import.finish")
 BY_AN_IMPORT_CUT_OFF = around("import.release")
-ALL = [
-    *(point for points in (*BY_THE_ORIGIN.values(), *BY_A_TENDER.values()) for point in points),
-    *(*BY_THE_RELAY, *BY_A_WORKER, *BY_AN_IMPORT, *BY_AN_IMPORT_CUT_OFF),
-]

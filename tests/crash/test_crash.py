@@ -11,7 +11,6 @@ import sys
 
 import pytest
 
-from contracts import crash_points
 from origin.catalog.handles import Handled, unique
 from standalone.command import Command, free_port
 from standalone.programs import answers
@@ -69,10 +68,6 @@ async def end_workers(stage, queue, points, prepare):
         await stage.crash_of(worker, case)
         worker.end()
     return cases
-
-
-def test_every_point_is_known_to_a_story_or_excused():
-    assert sorted(stories.ALL) == sorted(crash_points.names())
 
 
 async def test_the_origin_may_end_anywhere(stage):

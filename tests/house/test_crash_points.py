@@ -11,7 +11,10 @@ from functools import cache
 from typing import get_args
 
 from contracts.crash_points import Point, Step, names
+from tests.crash import stories
 from tests.house.sources import ROOT, functions, name, source_files, tree
+
+TESTS_THAT_CRASH = ROOT / "tests/crash/test_crash.py"
 
 SQL_WRITE = re.compile(r"\b(INSERT INTO \w|DELETE FROM \w|UPDATE \w+( AS \w+)? SET\b)", re.IGNORECASE)
 STATE_WRITE = re.compile(
@@ -208,3 +211,23 @@ def test_every_point_is_passed_at_one_place_only():
     used["admin.write"] = 1  # every admin route's one transaction, origin/api/admin/merchant.py
     assert used == Counter([*get_args(Step), *get_args(Point)])
     assert len(set(names())) == len(names())
+
+
+def tables_of_stories():
+    """Name -> the points its stories pass."""
+    tables = {table: value for table, value in vars(stories).items() if table.startswith("BY_")}
+    return {
+        table: [point for points in value.values() for point in points] if isinstance(value, dict) else [*value]
+        for table, value in tables.items()
+    }
+
+
+def test_every_point_has_a_case():
+    """One story, of a table that one test goes through."""
+    tests = [function for function in functions(TESTS_THAT_CRASH) if function.name.startswith("test_")]
+    tables = tables_of_stories()
+    told = Counter(point for test in tests for table in mentioned(test) & set(tables) for point in tables[table])
+    assert told == Counter(names()), (
+        "a program has to be ended at each named point, and to be seen to recover: give a point that is missing here a "
+        "story in a BY_ table of tests/crash/stories.py, and the table a test in tests/crash/test_crash.py"
+    )
