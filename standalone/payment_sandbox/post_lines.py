@@ -5,10 +5,24 @@ answer has to say where it ends other than by the end of its connection.
 """
 
 import asyncio
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
+
+_VISIBLE = re.compile(r"[!-~]+")
+
+
+def can_be_posted_to(url: str) -> bool:
+    """Whether it names a host that could be there, and can stand in a request as it is."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")  # as connecting does; of what is no name it raises a ValueError too
+        is_place = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return is_place and parts.username is None and _VISIBLE.fullmatch(url) is not None
 
 
 class _Line(asyncio.Protocol):

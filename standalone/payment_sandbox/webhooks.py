@@ -3,8 +3,11 @@
 import asyncio
 
 import stripe
+import structlog
 
 from standalone.payment_sandbox.post_lines import PostLines
+
+log = structlog.get_logger()
 
 RETRY_SECONDS = (0.0, 0.5, 2.0, 10.0, 30.0)
 DELIVERY_SECONDS = 10.0
@@ -46,15 +49,18 @@ class WebhookSender:
         await asyncio.sleep(delay_seconds)
         for pause in RETRY_SECONDS:
             await asyncio.sleep(pause)
-            # Signed anew each time: the receiver refuses old signatures.
-            signature = stripe.WebhookSignature.generate_signature_header(payload, self._secret)
-            headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
-            if await self._is_taken(payload, headers):
-                return
+            try:
+                status = await self._post(payload)
+            except Exception as error:  # of whatever kind: without its task nobody would hear of this event, or why
+                log.warning("event not delivered", url=self.url, error=repr(error))
+            else:
+                if status < 400:
+                    return
+                log.warning("event not taken", url=self.url, status=status)
 
-    async def _is_taken(self, payload: str, headers: dict[str, str]) -> bool:
-        try:
-            async with self._places, asyncio.timeout(DELIVERY_SECONDS):
-                return await self._lines.post(self.url, payload.encode(), headers) < 400
-        except OSError:  # a TimeoutError is one
-            return False
+    async def _post(self, payload: str) -> int:
+        # Signed anew each time: the receiver refuses old signatures.
+        signature = stripe.WebhookSignature.generate_signature_header(payload, self._secret)
+        headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
+        async with self._places, asyncio.timeout(DELIVERY_SECONDS):
+            return await self._lines.post(self.url, payload.encode(), headers)

@@ -5,8 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+import pytest
+from structlog.testing import capture_logs
+
+from standalone.payment_sandbox.__main__ import read_options
 from standalone.payment_sandbox.post_lines import PostLines
 from standalone.payment_sandbox.webhooks import WebhookSender
+from tests.fixtures.checkout import until
 
 OK_IN_TWO_PIECES = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"ok")
 
@@ -76,12 +81,68 @@ async def test_an_event_is_told_again_until_it_is_taken() -> None:
         sender = WebhookSender(f"{one.url}/hook?of=stoa", "whsec_test")
         sending = sender.send('{"a": 1}')
         assert sending is not None
-        await sending
+        with capture_logs() as told:
+            await sending
         await sender.close()
+    assert [line["event"] for line in told] == ["event not delivered", "event not taken"]
     assert one.asked_on == [1, 2, 2], "a connection that ended is not used again"
     for question in one.questions:
         assert question.startswith(b"POST /hook?of=stoa HTTP/1.1\r\nHost: 127.0.0.1:")
         assert question.endswith(b'\r\n\r\n{"a": 1}')
+
+
+async def test_a_delivery_that_fails_in_any_way_is_told_and_is_not_the_last() -> None:
+    async with receiver((_answer(200),)) as one:
+        sender = WebhookSender("http://127.0.0.1:99999/", "whsec_test")
+        with capture_logs() as told:
+            sending = sender.send("{}")
+            assert sending is not None
+            await until(lambda: told or sending.done())
+            sender.url = one.url
+            await sending
+        await sender.close()
+    assert [(line["event"], line["log_level"]) for line in told] == [("event not delivered", "warning")]
+    assert "Port out of range" in told[0]["error"]
+    assert len(one.questions) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "not a url",
+        "/stripe/webhook",
+        "127.0.0.1:8000/stripe/webhook",
+        "ftp://shop.example/hook",
+        "http://",
+        "http://:8000/hook",
+        "http://shop.example:port/hook",
+        "http://shop.example:99999/hook",
+        "http://shop.example:0/hook",
+        "http://[::1/hook",
+        "http://shop..example/hook",
+        f"http://{'s' * 64}.example/hook",
+        "http://user:word@shop.example/hook",
+        "http://shop.example/a hook",
+        "http://shop.example/hook\nHost: other",
+        "http://shop.example/häk",
+    ],
+)
+def test_an_address_that_nothing_can_be_posted_to_is_refused_at_the_start(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read_options(["--port=1", "--data-dir=payments", f"--webhook-url={url}"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == (
+        f"payment_sandbox: error: argument --webhook-url: events cannot be posted to {url!r}: "
+        "give an address like http://127.0.0.1:8000/stripe/webhook, or none"
+    )
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8000/stripe/webhook", "https://[::1]/hook?of=stoa", "http://a"])
+def test_an_address_that_something_can_be_posted_to_is_taken(url: str) -> None:
+    assert read_options(["--port=1", "--data-dir=payments", f"--webhook-url={url}"]).webhook_url == url
 
 
 async def test_no_answer_becomes_that_of_another_question() -> None:
