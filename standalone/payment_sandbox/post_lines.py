@@ -30,7 +30,8 @@ class _Line(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._parser: Any = httptools.HttpResponseParser(self)
+        self._parser: Any = None
+        """While there is a connection: it holds this object too, and what goes in a circle waits for the collector."""
         self._status: asyncio.Future[int] | None = None
         self.is_open = False
 
@@ -52,6 +53,7 @@ class _Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        self._parser = httptools.HttpResponseParser(self)
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
@@ -62,6 +64,7 @@ class _Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(f"the connection was lost: {exc}")
+        self._parser = None
 
     def on_message_begin(self) -> None:
         if self._status is None:  # nobody has asked

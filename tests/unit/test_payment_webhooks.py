@@ -1,10 +1,12 @@
 """How the sandbox's events travel to their receiver."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+import httptools
 import pytest
 from structlog.testing import capture_logs
 
@@ -153,6 +155,22 @@ async def test_no_answer_becomes_that_of_another_question() -> None:
         assert [await _status(lines, one.url) for _ in answers] == [None, 200, None, 204]
         lines.close()
     assert one.asked_on == [1, 2, 3, 4]
+
+
+async def test_a_connection_that_has_ended_goes_without_the_collector() -> None:
+    last = (b"HTTP/1.1 200 So\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",)
+    gc.collect()
+    gc.disable()
+    try:
+        async with receiver(*[last] * 20) as one:
+            lines = PostLines()
+            for _ in range(20):
+                assert await lines.post(one.url, b"{}", {}) == 200
+        assert one.connections == 20
+        parsers = [found for found in gc.get_objects() if isinstance(found, httptools.HttpResponseParser)]
+        assert len(parsers) < 5
+    finally:
+        gc.enable()
 
 
 async def _status(lines: PostLines, url: str) -> int | None:
