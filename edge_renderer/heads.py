@@ -22,6 +22,8 @@ T = TypeVar("T")
 MOST_REQUEST_BYTES = 4096
 """Longer ones are not looked at here: the memo holds some thousands of them."""
 
+VERSION = b" HTTP/1.1\r\n"
+"""How a first line ends, behind which the block of headers begins."""
 COOKIE = b"\r\nCookie: "
 # The second spelling is that of proxies which were asked over HTTP/2.
 _COOKIES = (COOKIE, b"\r\ncookie: ")
@@ -95,8 +97,11 @@ class Heads:
         return meaning, condition
 
     def _learn(self, less: bytes, request: bytes, condition: bytes) -> Meaning:
+        """The block has to begin where the headers do: 1. one request is `GET / RTSP/1.1`, an Accept-Encoding, a header
+        that ends in ` HTTP/1.1`, and then the block that somebody else sends; 2. what all of it means is remembered of
+        the block alone; 3. that somebody is sent what they cannot read."""
         head = _Head()
-        if not head.accepts(request):
+        if not request[: request.find(b"\n") + 1].endswith(VERSION) or not head.accepts(request):
             return _NOT_PAGES
         host = head.host(condition)
         meaning = _NOT_PAGES if host is None else self.meaning(host, head.encodings())

@@ -10,7 +10,7 @@ from functools import partial
 
 from edge_renderer.answer import Answer, HeaderLine
 from edge_renderer.cache.local import Held, LocalCache
-from edge_renderer.heads import COOKIE, MOST_REQUEST_BYTES, NO_COOKIE, UNPRINTABLE_TO_ZERO, Heads, Meaning
+from edge_renderer.heads import COOKIE, MOST_REQUEST_BYTES, NO_COOKIE, UNPRINTABLE_TO_ZERO, VERSION, Heads, Meaning
 from edge_renderer.request import Request
 from edge_renderer.responses import LOCAL_HIT, confirmed, current_etags, respond
 from invalidation.lease import Clock, Lease
@@ -20,7 +20,6 @@ MOST_WAYS = 16
 MOST_LINE_BYTES = 500
 MOST_JOINED_BYTES = 64 * 1024
 """Pages up to here are kept with their head before them: to send one piece costs half a microsecond less than two."""
-_VERSION = b" HTTP/1.1\r\n"
 _WAY_BYTES = 2500
 """What a way weighs besides the text of its line and heads, measured roughly."""
 
@@ -121,7 +120,7 @@ class HitPath:
         """
         if len(request) > MOST_REQUEST_BYTES:
             return None
-        line, _, block = request.partition(_VERSION)
+        line, _, block = request.partition(VERSION)
         # As `read` does it, but here: nearly all requests get no further, and a call costs as much as a look-up.
         before, cookie, after = block.rpartition(COOKIE)
         if cookie:

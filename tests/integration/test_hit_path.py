@@ -298,6 +298,28 @@ async def test_what_is_like_a_remembered_request_but_not_it_goes_the_slow_way(tw
     assert twins.hits == before
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        b" RTSP/1.1\r\nAccept-Encoding: br\r\nX: HTTP/1.1\r\n",
+        b" HTTP/1.0\r\nX: HTTP/1.1\r\n",
+        b" HTTP/1.0\r\nConnection: keep-alive\r\nX: HTTP/1.1\r\n",
+    ],
+)
+async def test_what_stands_before_somebodys_block_of_headers_is_not_remembered_as_its_meaning(
+    twins: Twins, first: bytes
+) -> None:
+    """What ends a first line may stand in a header's value; the block behind it is then not all of the headers."""
+    block = b"Host: acorn.example.com\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n"
+    await raw_answer(twins.quick, b"GET " + BOWL.encode() + first + block + LAST)
+    await twins.agree(plain())  # a page in brotli is ready
+    before = twins.hits
+    answer = await twins.agree(b"GET " + BOWL.encode() + b" HTTP/1.1\r\n" + block)
+    assert b"content-encoding" not in answer.removesuffix(twins.last)
+    await twins.agree(b"GET " + BOWL.encode() + b" HTTP/1.1\r\n" + block)
+    assert twins.hits > before
+
+
 async def test_one_shops_address_never_leads_to_the_others_page(twins: Twins) -> None:
     for _ in range(2):
         acorn = await twins.agree(plain("/"))
