@@ -28,6 +28,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_size = 0
+        """Bytes of the message under way that are not of its body: its head, then chunks' sizes, and trailers."""
         self._is_in_head = True
         self._has_begun = False
         """A message is under way in the parser, if only by its first byte."""
@@ -46,14 +47,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Counts before the parser sees it: what is over the limit is never collected."""
-        if self._is_in_head:
-            if not self._head_size:
-                self._start_head_timer()
-            self._head_size += len(data)
-            if self._head_size > self.head_bytes and not self._ends_head(data):
-                self._refuse(b"431 Request Header Fields Too Large")
-                return
+        if self._is_in_head and not self._head_size:
+            self._start_head_timer()
+        self._head_size += len(data)
+        if self._is_in_head and self._head_size > self.head_bytes and not self._ends_head(data):
+            self._refuse(b"431 Request Header Fields Too Large")
+            return
         super().data_received(data)
+        if not self._is_in_head and self._head_size > 2 * self.head_bytes:  # only now is it known what of it was body
+            self._refuse(b"431 Request Header Fields Too Large")
         if self._has_begun and self._is_in_head and not self._head_size:  # behind the end of the one before
             end = data.rfind(b"\r\n\r\n")
             self._head_size = len(data) - end - 4 if end >= 0 else 1
@@ -84,11 +86,21 @@ class BoundedProtocol(HttpToolsProtocol):
             raise ValueError("the target names another host than the Host header")  # the parser answers 400
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._head_size -= len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._is_in_head = True
         self._has_begun = False
         self._head_size = 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """What is still to come of a body that is answered has as long as a head, and the next head with it."""
+        super().on_response_complete()
+        if not self._is_in_head and self.cycle.response_complete:
+            self._start_head_timer()
 
     def send_400_response(self, msg: str) -> None:
         """As uvicorn does, and says that nobody is to store it."""
@@ -141,9 +153,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _refuse(self, status: bytes) -> None:
-        """Closes; with words only to a request that was begun, and if nobody is just answering on this connection."""
+        """Closes; with words only while a head is under way, and if nobody is just answering on this connection."""
         if self.transport.is_closing():
             return
-        if self._head_size and (self.cycle is None or self.cycle.response_complete):
+        if self._is_in_head and self._head_size and (self.cycle is None or self.cycle.response_complete):
             self.transport.write(_ANSWER % status)
         self.transport.close()

@@ -1,5 +1,6 @@
 """The edge's HTTP server as an attacker's socket meets it: real bytes, and exactly what comes back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -91,3 +92,41 @@ async def test_a_body_behind_a_page_request_is_no_request_of_its_own(port: int) 
     answer = await raw_answer(port, asked)
     assert answer.startswith(b"HTTP/1.1 400")
     assert answer.count(b"HTTP/1.1") == 1
+
+
+_REFUSED_EARLY = b"POST /robots.txt HTTP/1.1\r\nHost: acorn.example.com\r\n"
+
+
+@pytest.mark.parametrize("rest", [b"half", b"the whole"])
+async def test_a_client_that_is_silent_in_or_behind_a_body_is_let_go_once_it_is_answered(
+    edge: Worker, rest: bytes
+) -> None:
+    async with listening(edge, edge_header_seconds=0.1) as port:
+        answer = await raw_answer(port, _REFUSED_EARLY + b"Content-Length: 9\r\n\r\n", rest)
+    assert answer.startswith(b"HTTP/1.1 405")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_a_body_that_comes_after_its_answer_costs_nobody_the_connection(port: int) -> None:
+    answer = await raw_answer(port, _REFUSED_EARLY + b"Content-Length: 9\r\n\r\n", b"at leisure"[:9] + _GET + _CLOSE)
+    assert answer.count(b"HTTP/1.1 405") == answer.count(b"HTTP/1.1 200") == 1
+
+
+@pytest.mark.parametrize("lines", [b"X: " + b"x" * 1000 + b"\r\n", b"X" * 1000])
+@pytest.mark.parametrize("target", [b"/robots.txt", b"/cart/add"])
+async def test_trailers_without_end_are_not_collected(port: int, target: bytes, lines: bytes) -> None:
+    """Neither behind an answer nor before it."""
+    head = b"POST " + target + b" HTTP/1.1\r\nHost: acorn.example.com\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head)
+    with pytest.raises(ConnectionError):
+        for _ in range(200):
+            writer.write(100 * lines)
+            await writer.drain()
+    writer.close()
+
+
+async def test_a_body_in_small_chunks_is_a_body(port: int) -> None:
+    body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [b"x" * 100] * 2000) + b"0\r\n\r\n"
+    head = b"POST /cart/add HTTP/1.1\r\nHost: acorn.example.com\r\nTransfer-Encoding: chunked\r\n"
+    assert not (await raw_answer(port, head + _CLOSE + body)).startswith(b"HTTP/1.1 4")
