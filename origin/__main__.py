@@ -19,7 +19,9 @@ def main() -> None:
         settings = OriginSettings()  # from the environment
     except ValidationError as error:
         sys.exit(f"The origin cannot start. {wrong_settings(error)}")
-    serve(create_app(settings), settings)
+    app = create_app(settings)
+    app.openapi()  # or whoever asks for it first holds up all shops for a quarter of a second
+    serve(app, settings)
 
 
 def serve(app: FastAPI, settings: OriginSettings) -> None:
