@@ -65,5 +65,4 @@ def _lane_limits(settings: EdgeSettings) -> LaneLimits:
         pause_times=settings.edge_lane_pause_times,
         patience_seconds=settings.edge_lane_patience_seconds,
         most_waiting=settings.edge_lane_waiting,
-        wait_seconds=settings.edge_wait_seconds,
     )

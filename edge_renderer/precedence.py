@@ -26,13 +26,12 @@ _SETTLED_SECONDS = HALF_LIFE_SECONDS / math.log(2)
 class LaneLimits:
     """`large_share`: of the worker's time, up to which no shop is a large one; beyond it, who costs more than twice its
     fair share is. `pause_times`: how many times as long as the work a pause is. `patience_seconds`: the longest pause,
-    and the longest wait for smaller shops' work. `wait_seconds`: the longest wait in all."""
+    and the longest wait for smaller shops' work."""
 
     large_share: float
     pause_times: float
     patience_seconds: float
     most_waiting: int
-    wait_seconds: float
 
 
 class _Lane:
@@ -78,24 +77,24 @@ class Precedence:
                 self._shop_finished.set()
 
     @asynccontextmanager
-    async def way(self, store_id: StoreId | None) -> AsyncIterator[Callable[[], bool]]:
+    async def way(self, store_id: StoreId | None, deadline: float) -> AsyncIterator[Callable[[], bool]]:
         """Gives whether it is still the shop's way: while one waits for a turn, one's shop may become a large one, or
-        others may come. Raises OverShare if too many of the shop's own wait, or for too long."""
+        others may come. Raises OverShare if too many of the shop's own wait, or till `deadline` by the loop's clock."""
         if store_id is None:
             yield lambda: True
         elif self._steps_back(store_id):
-            async with self._by_lane(store_id):
+            async with self._by_lane(store_id, deadline):
                 yield lambda: True
         else:
             with self.answering(store_id):
                 yield lambda: not self._steps_back(store_id)
 
     @asynccontextmanager
-    async def _by_lane(self, store_id: StoreId) -> AsyncIterator[None]:
+    async def _by_lane(self, store_id: StoreId, deadline: float) -> AsyncIterator[None]:
         lane = self._lanes.setdefault(store_id, _Lane())
         if lane.waiting >= self._limits.most_waiting:
             raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
-        await self._wait(store_id, lane)
+        await self._wait(store_id, lane, deadline)
         began = self._clock()
         try:
             await self._let_smaller_ones_finish(store_id)
@@ -105,10 +104,10 @@ class Precedence:
             pause_seconds = min(self._limits.patience_seconds, self._limits.pause_times * (self._clock() - began))
             asyncio.get_running_loop().call_later(pause_seconds, self._leave, store_id, lane)
 
-    async def _wait(self, store_id: StoreId, lane: _Lane) -> None:
+    async def _wait(self, store_id: StoreId, lane: _Lane, deadline: float) -> None:
         lane.waiting += 1
         try:
-            async with asyncio.timeout(self._limits.wait_seconds):
+            async with asyncio.timeout_at(deadline):
                 await lane.turn.acquire()
         except TimeoutError as error:
             raise OverShare("smaller shops were in the way", Refusal.SHOP_TURNS) from error

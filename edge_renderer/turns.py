@@ -20,11 +20,12 @@ class _Share:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
 
-Way = Callable[[StoreId | None], AbstractAsyncContextManager[Callable[[], bool]]]
+Way = Callable[[StoreId | None, float], AbstractAsyncContextManager[Callable[[], bool]]]
+"""Of whose work, and until when by the loop's clock one may wait on it."""
 
 
 @asynccontextmanager
-async def _straight(_: StoreId | None) -> AsyncIterator[Callable[[], bool]]:
+async def _straight(_: StoreId | None, __: float) -> AsyncIterator[Callable[[], bool]]:
     yield lambda: True
 
 
@@ -60,12 +61,14 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, store_id: StoreId | None, *, is_urgent: bool = False) -> AsyncIterator[None]:
-        """Raises OverShare if the shop's own work is in the way, Overloaded if other shops' is and no turn came."""
+        """Raises OverShare if the shop's own work is in the way, Overloaded if other shops' is and no turn came. Who is
+        looked at again when a turn has come waits no longer for it all than who is not."""
+        deadline = asyncio.get_running_loop().time() + self._wait_seconds
         way = _straight if is_urgent else self._way
         while True:
-            async with way(store_id) as still_leads_here:
+            async with way(store_id, deadline) as still_leads_here:
                 share = self._shares.setdefault(store_id, _Share())
-                await self._take(store_id, share)
+                await self._take(store_id, share, deadline)
                 try:
                     if still_leads_here():
                         yield
@@ -73,7 +76,7 @@ class Turns:
                 finally:
                     self._release(store_id, share)
 
-    async def _take(self, store_id: StoreId | None, share: _Share) -> None:
+    async def _take(self, store_id: StoreId | None, share: _Share, deadline: float) -> None:
         if self.running < self._at_once and share.running < self._at_once_for_one:
             self._grant(share)
             return
@@ -84,7 +87,7 @@ class Turns:
         self.waiting += 1
         self._join_round(store_id, share)
         try:
-            async with asyncio.timeout(self._wait_seconds):
+            async with asyncio.timeout_at(deadline):
                 await turn
         except BaseException as error:
             self._leave(store_id, share, turn)

@@ -4,6 +4,7 @@ pauses; alone it may do what it likes."""
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,7 @@ from contracts.tenant import StoreId
 from edge_renderer.costs import Costs
 from edge_renderer.errors import OverShare
 from edge_renderer.precedence import ABOUT_SECONDS, LaneLimits, Precedence
-from edge_renderer.turns import Turns, Way
+from edge_renderer.turns import Turns
 from tests.fixtures.bus import HandClock
 from tests.fixtures.made_up_shops import ACORN_ID, BIRCH_ID
 
@@ -24,12 +25,15 @@ class Scene:
         self.costs = Costs()
         self.costs.add(ACORN_ID, 1.0)
         self.costs.add(BIRCH_ID, 0.01)
-        limits = LaneLimits(0.03, pause_times, patience_seconds, waiting, wait_seconds=5.0)
+        limits = LaneLimits(0.03, pause_times, patience_seconds, waiting)
         self.precedence = Precedence(self.costs, limits, self.clock)
-        self.way: Way | Callable[[StoreId], AbstractAsyncContextManager[None]] = self.precedence.way
+        self.way: Callable[[StoreId], AbstractAsyncContextManager[object]] = self.lane
         self.begun: list[StoreId] = []
         self.tasks: list[asyncio.Task[None]] = []
         self._ends: dict[StoreId, list[asyncio.Event]] = {ACORN_ID: [], BIRCH_ID: []}
+
+    def lane(self, store_id: StoreId) -> AbstractAsyncContextManager[object]:
+        return self.precedence.way(store_id, asyncio.get_running_loop().time() + 5.0)
 
     async def start(self, store_id: StoreId, times: int = 1) -> list[asyncio.Task[None]]:
         """Returns once each has begun or waits."""
@@ -157,6 +161,15 @@ async def test_more_than_may_wait_are_refused(scene: Scene) -> None:
     assert all(isinstance(task.exception(), OverShare) for task in refused)
 
 
+async def test_nobody_waits_beyond_their_deadline(scene: Scene) -> None:
+    await scene.start(BIRCH_ID)
+    await scene.finish(BIRCH_ID)
+    await scene.start(ACORN_ID)  # has the lane
+    scene.way = partial(scene.precedence.way, deadline=asyncio.get_running_loop().time())
+    (late,) = await scene.start(ACORN_ID)
+    assert isinstance(late.exception(), OverShare)
+
+
 async def test_who_waits_and_goes_away_holds_up_nobody(scene: Scene) -> None:
     await scene.start(BIRCH_ID)
     await scene.finish(BIRCH_ID)
@@ -184,9 +197,9 @@ async def test_a_pause_is_some_times_as_long_as_the_work_was() -> None:
     await scene.start(BIRCH_ID)
     await scene.finish(BIRCH_ID)
     loop = asyncio.get_running_loop()
-    async with scene.precedence.way(ACORN_ID):
+    async with scene.lane(ACORN_ID):
         scene.clock.now += 0.01
     ended = loop.time()
-    async with scene.precedence.way(ACORN_ID):
+    async with scene.lane(ACORN_ID):
         assert loop.time() - ended >= 0.039
     await scene.end()

@@ -1,7 +1,8 @@
 """Turns: limits on work at once that go round the shops, with a bounded wait."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -117,3 +118,31 @@ async def test_those_who_stop_waiting_leave_nothing_behind() -> None:
         await work.start(store_id, 5)
     await work.end()
     assert (work.turns.running, work.turns.waiting, len(work.turns)) == (0, 0, 0)
+
+
+async def test_all_that_one_waits_for_ends_at_one_moment() -> None:
+    """Who is looked at again goes another way, and waits for another turn, with what is left of the first wait."""
+    deadlines: list[float] = []
+    is_on_second_way, goes_on = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def way(_: StoreId | None, deadline: float) -> AsyncIterator[Callable[[], bool]]:
+        deadlines.append(deadline)
+        if len(deadlines) == 2:
+            is_on_second_way.set()
+            await goes_on.wait()
+        yield lambda: len(deadlines) == 2
+
+    turns = Turns("tests", 1, 1, 0.01, way=way)
+    work = Work(turns)
+    await work.start(ACORN_ID)
+    await is_on_second_way.wait()
+    async with turns.turn(BIRCH_ID, is_urgent=True):
+        while asyncio.get_running_loop().time() <= deadlines[1]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        goes_on.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert isinstance(work.tasks[0].exception(), Overloaded)
+    assert deadlines[0] == deadlines[1]
+    await work.end()
