@@ -51,6 +51,12 @@ class Program:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
+    async def stop(self) -> None:
+        """As an operator ends it: what it has begun is done first."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+        await until(self.has_ended, f"the end of a program that was asked to: {self.said[-3000:]}")
+
     @property
     def is_running(self) -> bool:
         try:
