@@ -34,7 +34,8 @@ ORIGIN_SECONDS, STATE_SECONDS, CACHE_SECONDS, DATABASE_SECONDS = 3.0, 1.0, 0.1, 
 LATE_SECONDS, ORIGIN_LATE_SECONDS = 0.03, 0.5
 EXCUSE_SECONDS = 1.0
 """How long a failure to ask the origin may excuse answers that are not verified."""
-_RELAY = RelaySettings(relay_database_url="", state_url="", relay_poll_ms=250, relay_batch_rows=3)
+_RELAY = RelaySettings.model_construct(relay_database_url="", state_url="", relay_poll_ms=250, relay_batch_rows=3)
+"""Constructed, for else what is not set here would come from the environment, and decide what a seed means."""
 _OUTBOX: ContextVar[OutboxClient] = ContextVar("_OUTBOX")
 
 
@@ -43,7 +44,7 @@ class Violation(AssertionError):
 
 
 class Fleet:
-    """`watch` is told of each answer."""
+    """`watch` is told of each answer, and of each that did not come."""
 
     def __init__(self, seed: int, watch: Callable[[str], None] = lambda line: None) -> None:
         self._watch = watch
@@ -118,6 +119,7 @@ class Fleet:
         try:
             read = read or await edge.read(host, handle)
         except OriginUnavailable as error:
+            self._watch(f"{self.loop.now} {host} {handle}: {error}")
             if not edge.could_not_ask(excusable_since):
                 self.violations.append(f"{host} {handle}: the origin was there, and yet {error}")
             return None

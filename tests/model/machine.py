@@ -1,18 +1,22 @@
 """The events as a Hypothesis state machine, run until so many steps are done. A step is one event or one read.
 
-The seed decides everything: the same seed and number of steps is the same run.
+The seed decides everything: with the same code, Python and Hypothesis, the same seed and number of steps is the same
+run, in every process and environment and at any speed. Each round has a seed of its own, the next after the last
+round's, and takes nothing else from the rounds before it: a failure is repeated by starting with the seed it names.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from math import inf
 from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import engine
 from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -46,10 +50,11 @@ def run(
     """Raises what the first failing story raises, with the shortest story that Hypothesis finds for it. `watch` is told
     all that happens."""
     tally = Tally()
-    with simulated_neighbours(), _no_numbers_but_the_seeds():
+    with simulated_neighbours(), _nothing_but_the_seed():
         for number in count(first_seed):
             if tally.steps >= steps:
                 return tally
+            watch(f"seed {number}")
             try:
                 _round(_machine(tally, watch), number, phases)
             except BaseException as error:
@@ -94,11 +99,14 @@ def _round(machine: type[RuleBasedStateMachine], number: int, phases: Sequence[P
 
 
 @contextmanager
-def _no_numbers_but_the_seeds() -> Iterator[None]:
+def _nothing_but_the_seed() -> Iterator[None]:
     """Hypothesis tries, here and there, a number that stands in the source of some module of ours: which modules are
-    loaded by then, and so by whom and after which other tests a seed is run, would decide what the seed means."""
+    loaded by then, and so by whom and after which other tests a seed is run, would decide what the seed means. And it
+    ends its search for the shortest story after five minutes: the machine would decide how short. What ends it here is
+    Hypothesis's count of tries that brought nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(HypothesisProvider, "_maybe_draw_constant", lambda *_, **__: None)
+        patch.setattr(engine, "MAX_SHRINKING_SECONDS", inf)
         yield
 
 

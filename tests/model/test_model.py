@@ -2,7 +2,11 @@
 
 100,000 steps are done in every run of the suite; a step is one event or one read. A night's run is
 `pytest tests/model/test_model.py --model-steps 10000000 --model-seed N`, with another N every night. A failure names
-its seed, which repeats it exactly, and prints the shortest story that Hypothesis found for it.
+the seed of its round, N or a later one, and prints the shortest story that Hypothesis found for it. To see both again,
+on the same commit with the same Python and after `make setup`, which brings the same Hypothesis:
+
+    pytest tests/model/test_model.py --model-seed SEED      the same failure and story, at once
+    python -m tests.model.trace SEED 1                      all that happens until then, line by line
 """
 
 import time

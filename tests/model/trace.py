@@ -2,7 +2,8 @@
 
     python -m tests.model.trace SEED STEPS [MODULE ...]
 
-The modules are imported first, as another test might have done. Nothing may depend on that.
+With the seed a failure has named, one step is enough: it ends with the round. The search for the shortest story is
+part of what is printed. The modules are imported first, as another test might have done; nothing may depend on that.
 """
 
 import sys
