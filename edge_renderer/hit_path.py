@@ -106,7 +106,8 @@ class HitPath:
         self._local = local
         self._lease = lease
         self._clock = clock
-        self._kept: dict[Held, list[tuple[Meaning, bytes]]] = {}
+        self._kept: dict[Held, list[tuple[Meaning, bytes, int]]] = {}
+        """Of a page its ways' meanings and lines, the oldest first, and what each weighs."""
         self.heads = heads
         self.counters = HitCounters()
 
@@ -175,16 +176,18 @@ class HitPath:
             way.page.on_gone = partial(self._forget, way.page)
         if len(line) > MOST_LINE_BYTES:
             return False
-        if len(kept) == MOST_WAYS:
-            old_meaning, old_line = kept.pop(0)
-            old_meaning.ways.pop(old_line, None)
-        elif not self._local.grow(way.page, len(line) + way.size_bytes):
+        size_bytes = len(line) + way.size_bytes
+        is_full = len(kept) == MOST_WAYS
+        if not self._local.grow(way.page, size_bytes - kept[0][2] if is_full else size_bytes):
             return False
-        kept.append((meaning, line))
+        if is_full:
+            old_meaning, old_line, _ = kept.pop(0)
+            old_meaning.ways.pop(old_line, None)
+        kept.append((meaning, line, size_bytes))
         return True
 
     def _forget(self, page: Held) -> None:
-        for meaning, line in self._kept.pop(page):
+        for meaning, line, _ in self._kept.pop(page):
             way = meaning.ways.get(line)
             if way is not None and way.page is page:  # not another page's that has taken the line over
                 del meaning.ways[line]

@@ -172,7 +172,8 @@ class LocalCache:
 
     def grow(self, held: Held, more_bytes: int) -> bool:
         """Makes room for what somebody hangs on `held`, such as an answer made in advance. Others go for it, never
-        `held` itself. False: it is gone, or would be over its share; then nothing may be hung on it."""
+        `held` itself; less than 0 bytes: what hung there was heavier. False: it is gone, or would be over its share;
+        then nothing may be hung on it."""
         if held.node is None or held.size_bytes + more_bytes > self._share_bytes:
             return False
         self._make_room(held, more_bytes)
