@@ -92,7 +92,7 @@ class Precedence:
     @asynccontextmanager
     async def _by_lane(self, store_id: StoreId, deadline: float) -> AsyncIterator[None]:
         lane = self._lanes.setdefault(store_id, _Lane())
-        if lane.waiting >= self._limits.most_waiting:
+        if lane.turn.locked() and lane.waiting >= self._limits.most_waiting:
             raise OverShare("too many wait behind smaller shops already", Refusal.SHOP_TURNS)
         await self._wait(store_id, lane, deadline)
         began = self._clock()

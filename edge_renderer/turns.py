@@ -81,6 +81,7 @@ class Turns:
             self._grant(share)
             return
         if len(share.waiting) >= self._most_waiting:
+            self._forget_if_idle(store_id, share)
             raise OverShare(f"too many wait for {self._name} already", Refusal.SHOP_TURNS)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         share.waiting.append(turn)

@@ -161,6 +161,17 @@ async def test_more_than_may_wait_are_refused(scene: Scene) -> None:
     assert all(isinstance(task.exception(), OverShare) for task in refused)
 
 
+async def test_where_none_may_wait_one_still_goes_by_the_lane() -> None:
+    scene = Scene(waiting=0)
+    await scene.start(BIRCH_ID)
+    await scene.finish(BIRCH_ID)
+    _, refused = await scene.start(ACORN_ID, 2)
+    assert scene.begun == [BIRCH_ID, ACORN_ID]
+    assert isinstance(refused.exception(), OverShare)
+    await scene.end()
+    assert len(scene.precedence) == 0
+
+
 async def test_nobody_waits_beyond_their_deadline(scene: Scene) -> None:
     await scene.start(BIRCH_ID)
     await scene.finish(BIRCH_ID)

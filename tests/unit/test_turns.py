@@ -83,6 +83,15 @@ async def test_more_than_may_wait_are_refused_at_once_and_only_those_of_that_sho
     await work.end()
 
 
+async def test_a_shop_of_which_none_may_wait_leaves_nothing_behind_when_it_is_refused() -> None:
+    turns = turns_of(1, 1, waiting=0)
+    async with turns.turn(ACORN_ID):
+        with pytest.raises(OverShare):
+            async with turns.turn(BIRCH_ID):
+                pass
+    assert len(turns) == 0
+
+
 async def test_whose_fault_a_wait_in_vain_is_is_told() -> None:
     async with AsyncExitStack() as held:
         turns = turns_of(1, 1, wait_seconds=0.01)
