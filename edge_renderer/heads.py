@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 MOST_REQUEST_BYTES = 4096
 """Longer ones are not looked at here: the memo holds some thousands of them."""
+USUAL_BLOCK_BYTES = 1024
+"""What a browser's block without its cookie is below; a memo of so many blocks holds no more than as many of these."""
 
 VERSION = b" HTTP/1.1\r\n"
 """How a first line ends, behind which the block of headers begins."""
@@ -110,22 +112,24 @@ class Heads:
 
 
 class Generations(Generic[T]):
-    """A bounded memo: when the younger generation is full, the older one is thrown away."""
+    """A bounded memo: when the younger generation is full, in blocks or in bytes, the older one is thrown away."""
 
-    __slots__ = ("_most", "_old", "young")
+    __slots__ = ("_most", "_old", "_young_bytes", "young")
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._old: dict[bytes, T] = {}
+        self._young_bytes = 0
         self.young: dict[bytes, T] = {}
 
     def __len__(self) -> int:
         return len(self.young) + len(self._old)
 
     def add(self, key: bytes, value: T) -> None:
-        if len(self.young) >= self._most:
-            self._old, self.young = self.young, {}
+        if len(self.young) >= self._most or self._young_bytes + len(key) > self._most * USUAL_BLOCK_BYTES:
+            self._old, self.young, self._young_bytes = self.young, {}, 0
         self.young[key] = value
+        self._young_bytes += len(key)
 
     def older(self, key: bytes) -> T | None:
         """What was asked for again stays for another generation."""
