@@ -338,7 +338,7 @@ def _failure(error: stripe.StripeError) -> Outcome:
             log.error("payment refused by the provider", error=str(error))
             return Declined("payments_unavailable", NOT_NOW)
         case _:  # connection, time-out, rate limit, conflict, 5xx
-            log.warning("payment not answered", error=str(error), cause=repr(error.__cause__))
+            log.warning("payment not answered", cause=repr(error.__cause__ or error))
             return Unknown(str(error))
 
 

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from origin.api.storefront.pages import PRIVATE, problem_page
 from origin.errors import Conflict, Invalid, NotFound, OriginError, Unavailable
 
 log = structlog.get_logger()
@@ -53,8 +54,16 @@ async def hidden_route(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"errors": "Not Found"}, 404)
 
 
-async def _http_exception(_request: Request, error: HTTPException) -> Response:
-    return JSONResponse({"errors": error.detail}, error.status_code, error.headers)
+async def _http_exception(request: Request, error: HTTPException) -> Response:
+    if not is_storefront(request):
+        return JSONResponse({"errors": error.detail}, error.status_code, error.headers)
+    text = "There is no such page in this shop." if error.status_code == 404 else f"{error.detail}."
+    headers = PRIVATE | dict(error.headers or {})
+    if "text/html" in request.headers.get("Accept", ""):
+        return problem_page(error.status_code, text, headers)
+    answer = problem(error.status_code, error.detail, text)
+    answer.headers.update(headers)
+    return answer
 
 
 async def origin_error(request: Request, error: OriginError) -> Response:

@@ -234,6 +234,18 @@ async def test_the_pages_cannot_be_asked_for_around_the_edge(origin_url, shops):
         assert (await client.get("/checkout", headers=headers)).status_code == 404
 
 
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/account", 404), ("DELETE", "/cart", 405)])
+async def test_an_address_that_does_not_exist_is_told_in_the_askers_own_words(shoppers, method, path, status):
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+    page = await shoppers[0].request(method, path, headers=browser)
+    told = await shoppers[0].request(method, path, headers={"Accept": "application/json"})
+    assert (page.status_code, told.status_code) == (status, status)
+    assert '<a href="/">To the shop</a>' in page.text
+    assert (told.headers["Content-Type"], told.json()["status"]) == ("application/problem+json", status)
+    for answer in (page, told):
+        assert answer.headers["Cache-Control"] == "private, no-store"
+
+
 async def test_two_open_pages_of_one_cart_lead_to_one_order(shoppers, shops, sandbox):
     acorn, _ = shoppers
     await fill(acorn, shops[0])
