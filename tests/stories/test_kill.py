@@ -59,11 +59,12 @@ def test_a_killed_process_is_replaced_and_a_sale_works_again(acorn_and_birch, pa
         RECOVERY_SECONDS,
         "the new price",
     )
+    # Of a server that nobody has to wait for, such as the cache's, all else may be well before there is another.
+    waited += until(lambda: acorn.platform.ready.pids[part][0] != victim, RECOVERY_SECONDS, "another process")
     assert waited < RECOVERY_SECONDS
     for buyer in (f"before-{part}@example.com", after):
         until(lambda buyer=buyer: bool(mails_to(acorn, buyer)), MAIL_SECONDS, f"the e-mail to {buyer}")
     print(f"{part}: well again after {waited:.1f} s")
-    assert acorn.platform.ready.pids[part][0] != victim
     assert "9.00" in birch.get("/products/blue-mug").text
 
 
