@@ -61,7 +61,7 @@ class Program:
     def is_running(self) -> bool:
         try:
             return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # the second: it went between open and read
             return False
 
 
