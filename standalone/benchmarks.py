@@ -1,6 +1,7 @@
 """`stoa bench NAME` runs loadtest.benchmarks.NAME: a module with `async def run(data_dir, console, **options) -> dict`.
 
-The dict is the result: what `--json` prints, tables otherwise, and what `--keep` keeps. Its options are the further
+The dict is the result: what `--json` prints, tables otherwise, and what `--keep` keeps, with how fast the machine was
+(`loadtest.yardstick`). Its options are the further
 parameters of `run`, each with a default whose type says how `--set name=value` is read.
 """
 
@@ -42,7 +43,10 @@ async def run_benchmark(
         wanted = f"There is no benchmark {name!r}." if name else "Which benchmark?"
         raise StandaloneError(f"{wanted} There are: {', '.join(names) or 'none in this version'}.")
     run: Run = import_module(f"{PACKAGE}.{name.replace('-', '_')}").run
-    result = await run(data_dir, output.progress, **chosen_options(run, settings))
+    options, yardstick_ms = chosen_options(run, settings), import_module("loadtest.yardstick").yardstick_ms
+    before_ms = yardstick_ms()
+    result = await run(data_dir, output.progress, **options)
+    result = {**result, "yardstick_ms": {"before": before_ms, "after": yardstick_ms()}}
     show(result, output)
     if is_kept:
         results = import_module("loadtest.results")

@@ -1,10 +1,11 @@
 """What a page costs that is in no cache: distinct pages of many small shops, from one edge worker and the origin.
 
-The shops are made for this run, under host names that nobody has used before, and each page is asked for once: nothing
-of them can be in any cache. One half of the shops gives the rate at saturation and the processor time (closed loop: a
-few requests at once, so that nothing is refused for the worker's lateness), the other half the latencies at half of
-that rate (open loop, from the intended start). Each half is asked first for one page of every shop, whose host the edge
-does not know yet, and then for the other pages. Only pages count: what was refused or failed is told beside them.
+The worker has a core of its own, and all else has the other one. The shops are made for this run, under host names that
+nobody has used before, and each page is asked for once: nothing of them can be in any cache. One half of the shops
+gives the rate at saturation and the processor time (closed loop: a few requests at once, so that nothing is refused for
+the worker's lateness), the other half the latencies at half of that rate (open loop, from the intended start). Each
+half is asked first for one page of every shop, whose host the edge does not know yet, and then for the other pages.
+Only pages count: what was refused or failed is told beside them.
 """
 
 import asyncio
@@ -24,12 +25,13 @@ from rich.console import Console
 
 from loadtest.closed_loop import closed_loop
 from loadtest.cpu_time import cpu_ms_each, cpu_seconds
-from loadtest.open_loop import Address, Report, Request, get, open_loop
+from loadtest.open_loop import Address, Report, Request, get, open_loop_apart
+from loadtest.own_core import OTHER_CORE, core_of_its_own
 from loadtest.shops import LoadShop, made_up_shops
 from standalone.ready_file import Ready, read_ready
 
-AT_ONCE = 4
-"""Enough to keep edge and origin busy at the same time, and no more: pages that only wait make the worker late."""
+AT_ONCE = 8
+"""Enough for the edge to find something to do always; what comes on top of that only waits."""
 CONNECTIONS = 64
 WARM_UP_SHOPS = 40
 PAGES_OF_KNOWN_HOSTS = 4000
@@ -91,19 +93,20 @@ async def run(data_dir: Path, console: Console, *, shops: int = 2000, seed: int 
     async with made_up_shops(ready.database_url, secrets.token_hex(3), shops + WARM_UP_SHOPS, seed=seed) as made:
         chance = Random(seed)  # noqa: S311 - an order, not a secret
         warm_up = Half.of(made[:WARM_UP_SHOPS], chance)
-        await _saturated(ready, warm_up.cold + warm_up.known)
         middle = WARM_UP_SHOPS + shops // 2
         busy, calm = Half.of(made[WARM_UP_SHOPS:middle], chance), Half.of(made[middle:], chance)
-        return await _measured(ready, busy, calm, console)
+        with core_of_its_own(ready, ready.edge_workers[0]):
+            await _saturated(ready, warm_up.cold + warm_up.known)
+            return await _measured(ready, busy, calm, console)
 
 
 async def _measured(ready: Ready, busy: Half, calm: Half, console: Console) -> dict[str, Any]:
     console.print(f"{len(busy.cold)} pages of unknown hosts, {len(busy.known)} of known ones, at saturation")
     most_cold, most_known = await _saturated(ready, busy.cold), await _saturated(ready, busy.known)
     console.print(f"at half of it: {most_cold.pages_per_s / 2:.0f}/s, {most_known.pages_per_s / 2:.0f}/s")
-    cold = await open_loop(_address(ready), calm.cold, most_cold.pages_per_s / 2, 600, CONNECTIONS)
+    cold = await _at_half(ready, calm.cold, most_cold)
     idle, before = await _idle_rate(ready)
-    known = await open_loop(_address(ready), calm.known, most_known.pages_per_s / 2, 600, CONNECTIONS)
+    known = await _at_half(ready, calm.known, most_known)
     after = await _tally(ready)
     failed = most_cold.failed + most_known.failed + cold.failures(200).total() + known.failures(200).total()
     rows = {"cold_host": _row(most_cold, cold), "known_host": _row(most_known, known)}
@@ -130,6 +133,10 @@ async def _saturated(ready: Ready, requests: Sequence[Request]) -> Saturation:
     return Saturation(
         pages / report.seconds, report.failures(200).total(), cpu_ms_each(before, cpu_seconds(ready), pages)
     )
+
+
+async def _at_half(ready: Ready, requests: Sequence[Request], most: Saturation) -> Report:
+    return await open_loop_apart({OTHER_CORE}, _address(ready), requests, most.pages_per_s / 2, 600, CONNECTIONS)
 
 
 def _row(most: Saturation, report: Report) -> dict[str, float]:

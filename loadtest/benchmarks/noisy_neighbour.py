@@ -1,15 +1,13 @@
 """What a shop notices of a neighbour's flash sale: its p99 alone, and beside a shop with a hundred times its traffic.
 
 Both shops are asked at one edge worker, which has a core for itself; the generators, the origin and the servers share
-the other. Rounds alternate between alone and beside, and the medians of the rounds are compared. Arrivals follow a
-schedule and latencies run from the intended arrival (loadtest/open_loop.py).
+the other. Each round has both, the other one first in every second round, and the medians of the rounds are compared.
+Arrivals follow a schedule and latencies run from the intended arrival (loadtest/open_loop.py).
 """
 
 import asyncio
-import os
 import statistics
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,19 +17,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import psutil  # type: ignore[import-untyped]
 from rich.console import Console
 
 from loadtest.open_loop import Address, Report, Request, get, open_loop_apart, post
+from loadtest.own_core import OTHER_CORE, core_of_its_own
 from standalone.errors import StandaloneError
-from standalone.ready_file import EdgeWorker, Ready, StoreAccess, read_ready
+from standalone.ready_file import EdgeWorker, StoreAccess, read_ready
 
-ROUNDS = 3
+ROUNDS = 5
 ROUND_SECONDS = 18.0
 STEADY_PER_S = 20.0
 TIMES = 100
 CONNECTIONS, SALE_CONNECTIONS = 16, 128
-EDGE_CORE, OTHER_CORE = 0, 1
 HEADERS = (
     "Accept: text/html,application/xhtml+xml",
     "Accept-Encoding: gzip, br",
@@ -96,23 +93,24 @@ async def run(data_dir: Path, console: Console) -> dict[str, Any]:
     ready = read_ready(data_dir)
     if len(ready.stores) < 2:
         raise StandaloneError("It takes two shops; start with the demo shops.")
-    if (os.cpu_count() or 1) < 2:
-        raise StandaloneError("It takes two cores: one for the edge, one for all else.")
     worker = ready.edge_workers[0]
     async with httpx.AsyncClient(base_url=worker.url, timeout=30) as client:
         steady, rushing = [await _shop(client, store) for store in ready.stores[:2]]
     address = _address(worker)
-    alone, beside, sales = [], [], []
-    with pinned(ready, worker):
+    alone: list[Report] = []
+    beside: list[Report] = []
+    sales: list[Report] = []
+    with core_of_its_own(ready, worker):
         await _round(address, steady, None, 0, 3.0)  # everything is warm from here on
         for number in range(1, ROUNDS + 1):
-            console.print(f"round {number} of {ROUNDS}: alone")
-            alone.append((await _round(address, steady, None, number, ROUND_SECONDS))[0])
-            console.print(f"round {number} of {ROUNDS}: beside a sale of {STEADY_PER_S * TIMES:.0f} requests/s")
-            report, sale = await _round(address, steady, rushing, number, ROUND_SECONDS)
-            beside.append(report)
-            sales.append(sale)
-    return summary(alone, beside, [sale for sale in sales if sale is not None])
+            for is_beside in (number % 2 == 0, number % 2 == 1):
+                beside_what = f"beside a sale of {STEADY_PER_S * TIMES:.0f} requests/s" if is_beside else "alone"
+                console.print(f"round {number} of {ROUNDS}: {beside_what}")
+                neighbour = rushing if is_beside else None
+                report, sale = await _round(address, steady, neighbour, number, ROUND_SECONDS)
+                (beside if is_beside else alone).append(report)
+                sales += [sale] if sale is not None else []
+    return summary(alone, beside, sales)
 
 
 async def _round(
@@ -170,30 +168,3 @@ def _address(worker: EdgeWorker) -> Address:
     assert parts.hostname is not None
     assert parts.port is not None
     return parts.hostname, parts.port
-
-
-@contextmanager
-def pinned(ready: Ready, worker: EdgeWorker) -> Iterator[None]:
-    """The worker on a core of its own, everything else of the platform and this process on the other one."""
-    before: dict[int, set[int]] = {}
-    others = [os.getpid(), *(pid for pids in ready.pids.values() for pid in pids if pid != worker.pid)]
-    try:
-        for pid in others:
-            _pin(pid, {OTHER_CORE}, before)
-        _pin(worker.pid, {EDGE_CORE}, before)
-        yield
-    finally:
-        for thread_id, cores in before.items():
-            with suppress(ProcessLookupError):
-                os.sched_setaffinity(thread_id, cores)
-
-
-def _pin(pid: int, cores: set[int], before: dict[int, set[int]]) -> None:
-    """All its threads and its children's."""
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for member in [process, *process.children(recursive=True)]:
-            for thread in member.threads():
-                with suppress(ProcessLookupError):
-                    before.setdefault(thread.id, os.sched_getaffinity(thread.id))
-                    os.sched_setaffinity(thread.id, cores)

@@ -1,14 +1,12 @@
-"""The noisy-neighbour benchmark: what it asks for, how it judges, and that it leaves no process pinned."""
+"""The noisy-neighbour benchmark: what it asks for, and how it judges."""
 
 import itertools
-import os
 from collections import Counter
 
 import pytest
 
-from loadtest.benchmarks.noisy_neighbour import Shop, pinned, summary
+from loadtest.benchmarks.noisy_neighbour import Shop, summary
 from loadtest.open_loop import Report, get
-from standalone.ready_file import EdgeWorker, Ready
 
 SHOP = Shop("acorn.example.com", ("/", "/collections", "/products/bowl"), 7)
 
@@ -36,12 +34,3 @@ def test_the_ratio_is_of_the_rounds_medians_and_refusals_are_the_steady_shops_er
     beside = [report(22.0), report(500.0), report(23.0, status=429)]
     result = summary(alone, beside, [report(1.0, status=429)])
     assert (result["p99_alone_ms"], result["p99_beside_ms"], result["ratio"], result["errors"]) == (20.0, 23.0, 1.15, 1)
-
-
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="takes two cores")
-def test_everything_is_pinned_and_released_again() -> None:
-    before = os.sched_getaffinity(0)
-    ready = Ready(*[""] * 11, pids={"edge": [os.getpid()]})
-    with pinned(ready, EdgeWorker("", "", os.getpid())):
-        assert os.sched_getaffinity(0) == {0}
-    assert os.sched_getaffinity(0) == before
