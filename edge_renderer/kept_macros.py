@@ -52,6 +52,7 @@ class KeptMacro:
 
     def __call__(self, eval_context: Any, *args: Any, **kwargs: Any) -> Markup:
         try:
+            # In the format with references, or a list of lists of the same lists would be endless.
             asked = marshal.dumps((self._name, args, kwargs))
         except ValueError:
             return call_macro(self.printer, eval_context, args, kwargs)

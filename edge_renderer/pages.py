@@ -5,10 +5,10 @@ tiers' business.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
+from contracts.events import Position
 from contracts.keys import file_tag
 from contracts.page import Page
 from contracts.snapshot import Snapshot
@@ -52,8 +52,8 @@ class PageMaker:
         carried = errand.take(tenant.store_id) if errand is not None and previous is None else None
         if carried is not None:
             with self._metrics.fill_seconds.time():
-                made = self._built(self.render(tenant, page, carried.fetched.snapshot), carried.fetched)
-            return replace(made, made_from=carried.position)
+                rendered = self.render(tenant, page, carried.fetched.snapshot)
+                return self._built(rendered, carried.fetched, carried.position)
         return await self._made(tenant, page, partial(self._origin.snapshot, tenant.store_id, page), previous)
 
     async def missing(self, tenant: Tenant, previous: Entry | None) -> Built | NotModified:
@@ -99,12 +99,14 @@ class PageMaker:
                     return NotModified()
                 return self._built(self.render(tenant, page, fetched.snapshot), fetched)
 
-    def _built(self, rendered: Rendered, fetched: FetchedSnapshot) -> Built:
+    def _built(self, rendered: Rendered, fetched: FetchedSnapshot, made_from: Position | None = None) -> Built:
         cdn_seconds = self._settings.edge_cdn_seconds if rendered.status in {200, 301} else 0
         headers = page_headers(rendered.content_type, rendered.tags, cdn_seconds)
         if rendered.status == 301:
             headers = (*headers, _location(fetched.snapshot.location))
-        return Built(rendered.status, headers, rendered.body, rendered.tags, snapshot_etag=fetched.etag)
+        return Built(
+            rendered.status, headers, rendered.body, rendered.tags, snapshot_etag=fetched.etag, made_from=made_from
+        )
 
 
 def _location(path: str) -> HeaderLine:

@@ -9,6 +9,7 @@ import hmac
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import brotli
@@ -218,11 +219,20 @@ def _unpacked(zipped: bytes, body_bytes: int) -> bytes:
 
 
 def _check_headers(headers: tuple[HeaderLine, ...]) -> None:
-    for name, value in headers:
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise EntryError(f"header {name!r} has characters no header may have")
-        if name == b"set-cookie":
-            raise EntryError("an answer with Set-Cookie is never stored")
+    for line in headers:
+        (_check_line if line[0] in OWN_HEADERS else _check_shared_line)(line)
+
+
+def _check_line(line: HeaderLine) -> None:
+    name, value = line
+    if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        raise EntryError(f"header {name!r} has characters no header may have")
+    if name == b"set-cookie":
+        raise EntryError("an answer with Set-Cookie is never stored")
+
+
+_check_shared_line = lru_cache(maxsize=512)(_check_line)
+"""That a line is sound is remembered; what is not is refused each time."""
 
 
 def _if_smaller(compressed: bytes, body: bytes) -> bytes | None:
@@ -231,7 +241,7 @@ def _if_smaller(compressed: bytes, body: bytes) -> bytes | None:
 
 def _etag(status: int, headers: tuple[HeaderLine, ...], body: bytes) -> str:
     digest = hashlib.blake2b(body, digest_size=16, key=b"stoa")
-    digest.update(repr((status, headers)).encode())
+    digest.update(b"\n".join((b"%d" % status, *chain.from_iterable(headers))))
     return f'"{digest.hexdigest()}"'
 
 

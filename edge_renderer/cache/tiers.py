@@ -156,7 +156,7 @@ class Tiers:
             if self._is_good(outcome, arrived_at):
                 break
         self.counters.unverified_served += outcome.answer.state is Standing.UNVERIFIED
-        return replace(outcome.answer, is_coalesced=is_coalesced)
+        return replace(outcome.answer, is_coalesced=True) if is_coalesced else outcome.answer
 
     def _from_memory(self, held: Held) -> Answer | None:
         now = self._clock()
@@ -217,7 +217,7 @@ class Tiers:
                 answer = await self._obtain(making)
                 if renew is not None and answer.held is not None:
                     answer.held.renew = partial(self._renew, key, store_id, renew)
-                return _Outcome(replace(answer, local_why=Why.STALE if held else Why.MISS), started_at)
+                return _Outcome(replace(answer, local_why=Why.STALE) if held else answer, started_at)
             except Exception as error:
                 self.counters.failed_fills += 1
                 named = key.partition("?")[0]  # what somebody searched for is nobody else's business
@@ -229,7 +229,8 @@ class Tiers:
         if search.answer is not None:
             return search.answer
         previous = _newest(making.held.entry if making.held else None, search.previous)
-        return replace(await self._from_origin(making, previous, search.token), shared_why=search.why)
+        answer = await self._from_origin(making, previous, search.token)
+        return answer if search.why is Why.MISS else replace(answer, shared_why=search.why)
 
     async def _look_in_shared(self, making: _Making) -> _Search:
         """Without a lease no lock is asked for: what others make could not be proven."""

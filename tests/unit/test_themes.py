@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from random import Random
 
 import brotli
 import pytest
@@ -140,6 +141,17 @@ def test_urls_that_may_be_linked_stay(url: str) -> None:
 )
 def test_urls_that_may_not_be_linked_become_empty(url: object) -> None:
     assert safe_url(url) == ""
+
+
+def test_a_colour_goes_no_further_from_what_was_chosen_than_it_must() -> None:
+    chance = Random(7)
+    for _ in range(3000):
+        color, background = (f"#{chance.randrange(1 << 24):06x}" for _ in range(2))
+        ratio = chance.choice((3, 4.5, 7))
+        goal = colors.text_on(background)
+        steps = [colors.mix(color, goal, percent) for percent in range(0, 100, 5)]
+        nearest = next((step for step in steps if colors.contrast(step, background) >= ratio), goal)
+        assert colors.readable(color, background, ratio) == nearest
 
 
 def test_every_colour_a_merchant_can_choose_ends_readable() -> None:
