@@ -180,7 +180,7 @@ def _edge(
     registry.register(CounterCollector("stoa_edge_cache", tiers.counters, lambda: {"hits_local": at_the_socket.hits}))
     registry.register(AnswerCollector(metrics.answered, hit_path.counters))
     shopfront = Shopfront(
-        Tenants(tiers, origin, fairness.fills, round(settings.edge_unknown_host_seconds * 1000)),
+        Tenants(tiers, origin, fairness.hosts, round(settings.edge_unknown_host_seconds * 1000)),
         tiers,
         PageMaker(origin, theming.renderer, fairness.fills, metrics, settings),
         ThemeAssets(theming.themes),

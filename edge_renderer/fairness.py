@@ -15,6 +15,7 @@ from edge_renderer.turns import Turns
 
 @dataclass(frozen=True, slots=True)
 class Fairness:
+    hosts: Turns
     fills: Turns
     carts: Turns
     checkouts: Turns
@@ -25,6 +26,12 @@ class Fairness:
 
     def gauges(self) -> list[Gauge]:
         return [
+            ("stoa_edge_hosts_running", "Unknown hosts being asked about", lambda: self.hosts.running),
+            (
+                "stoa_edge_hosts_waiting",
+                "Unknown hosts that wait for a turn to be asked about",
+                lambda: self.hosts.waiting,
+            ),
             ("stoa_edge_fills_running", "Pages being made", lambda: self.fills.running),
             ("stoa_edge_fills_waiting", "Pages that wait for a turn to be made", lambda: self.fills.waiting),
             ("stoa_edge_carts_running", "Cart requests being passed on", lambda: self.carts.running),
@@ -48,7 +55,10 @@ def fairness_of(settings: EdgeSettings, clock: Callable[[], float]) -> Fairness:
     checkouts = Buckets(settings.edge_tenant_checkouts_per_second, settings.edge_tenant_checkouts_burst, clock)
     patience = settings.edge_wait_seconds, settings.edge_tenant_waiting
     precedence = Precedence(costs, _lane_limits(settings), clock)
+    hosts = settings.edge_unknown_hosts
     return Fairness(
+        # Of their own: made-up names must not keep a shop's pages waiting, nor its first visitor for long.
+        Turns("asking whose a host is", hosts, hosts, settings.edge_wait_seconds, settings.edge_unknown_hosts_waiting),
         Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, *patience, precedence.way),
         Turns("carts", settings.edge_carts, settings.edge_tenant_carts, *patience, precedence.way),
         Turns("checkouts", settings.edge_checkouts, settings.edge_tenant_checkouts, *patience),

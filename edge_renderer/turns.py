@@ -30,7 +30,8 @@ async def _straight(_: StoreId | None, __: float) -> AsyncIterator[Callable[[], 
 
 
 class Turns:
-    """`None` as the tenant: work that is for no shop yet (an unknown host); it shares one share. `way`: what a shop's
+    """`None` as the tenant: work that is for no shop yet (an unknown host); it has one share, and nobody is to blame if
+    that is too small. `way`: what a shop's
     work goes through before it asks for a turn, unless it is urgent; it gives whether it still leads here once the
     turn has come."""
 
@@ -82,7 +83,7 @@ class Turns:
             return
         if len(share.waiting) >= self._most_waiting:
             self._forget_if_idle(store_id, share)
-            raise OverShare(f"too many wait for {self._name} already", Refusal.SHOP_TURNS)
+            raise _over(store_id, f"too many wait for {self._name} already")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         share.waiting.append(turn)
         self.waiting += 1
@@ -93,13 +94,13 @@ class Turns:
         except BaseException as error:
             self._leave(store_id, share, turn)
             if isinstance(error, TimeoutError):
-                raise self._refusal(share) from error
+                raise self._refusal(store_id, share) from error
             raise
 
-    def _refusal(self, share: _Share) -> Overloaded:
+    def _refusal(self, store_id: StoreId | None, share: _Share) -> Overloaded:
         text = f"no turn for {self._name} came in time"
         is_own_fault = share.running >= self._at_once_for_one
-        return OverShare(text, Refusal.SHOP_TURNS) if is_own_fault else Overloaded(text, Refusal.ALL_TURNS)
+        return _over(store_id, text) if is_own_fault else Overloaded(text, Refusal.ALL_TURNS)
 
     def _grant(self, share: _Share) -> None:
         share.running += 1
@@ -142,3 +143,7 @@ class Turns:
     def _forget_if_idle(self, store_id: StoreId | None, share: _Share) -> None:
         if not share.running and not share.waiting and self._shares.get(store_id) is share:
             del self._shares[store_id]
+
+
+def _over(store_id: StoreId | None, text: str) -> Overloaded:
+    return Overloaded(text, Refusal.ALL_TURNS) if store_id is None else OverShare(text, Refusal.SHOP_TURNS)

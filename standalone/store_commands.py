@@ -17,7 +17,12 @@ from standalone.store_book import StoreBook
 async def create(data_dir: Path, wanted: Mapping[str, Any], output: Output) -> None:
     ready = read_ready(data_dir)
     async with OriginClient(ready.origin, ready.platform_token) as origin:
-        store, access = await origin.create_store(wanted)
+        try:
+            store, access = await origin.create_store(wanted)
+        except StandaloneError as error:
+            if "taken" in str(error):
+                raise StandaloneError(f"{error} Choose another address with --subdomain.") from error
+            raise
     StoreBook(data_dir).add([access])
     url = _storefront_url(ready, access)
     output.result(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import psutil
 
 from tests.fixtures.platform import RunningPlatform
 
+ROOT = Path(__file__).parents[2]
 CSV = """Handle,Title,Vendor,Variant Price,Variant Inventory Tracker,Variant Inventory Qty
 oak-stool,Oak stool,Acorn,49.00,shopify,5
 ash-bench,Ash bench,Acorn,129.00,shopify,3
@@ -40,6 +42,7 @@ def test_a_shop_serves_from_its_making_to_its_closing_and_the_other_one_stays(pl
     taken = platform.stoa("store", "create", "Acorn Close")
     assert taken.returncode == 1
     assert "taken" in taken.stderr
+    assert "Choose another address with --subdomain." in taken.stderr
     unsure = platform.stoa("store", "close", "acorn-close")
     assert unsure.returncode == 1
     assert "say that you mean it with --yes" in unsure.stderr
@@ -66,6 +69,17 @@ def test_a_csv_is_imported_with_a_report_and_a_second_time_changes_nothing(
     assert second.returncode == 0, second.stderr
     assert "0 created, 0 updated, 2 skipped, 1 rows failed" in second.stdout
     assert "line 4 (broken)" in second.stdout
+
+
+def test_the_readmes_csv_is_there_and_imports_whole(platform: RunningPlatform) -> None:
+    acorn, birch = platform.create_store("Acorn Readme"), platform.create_store("Birch Readme")
+    (name,) = re.findall(r"^stoa import (\S+) ", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    first = platform.stoa("import", str(ROOT / name), "--store=acorn-readme", "--json")
+    assert first.returncode == 0, first.stderr
+    report = json.loads(first.stdout)["import"]
+    assert (report["state"], report["products_created"], report["rows_failed"]) == ("done", 4, 0)
+    assert "Colour" in page(platform, acorn["store"]["host"], "/products/linen-apron").text
+    assert page(platform, birch["store"]["host"], "/products/linen-apron").status_code == 404
 
 
 def test_a_file_or_a_shop_that_is_not_there_is_a_sentence(platform: RunningPlatform, tmp_path: Path) -> None:
