@@ -50,7 +50,9 @@ _LOOP_WORDS, _TEST_WORDS = (frozenset(words.split()) for words in (_LOOP_NAMES, 
 
 @dataclass(frozen=True, slots=True)
 class RenderLimits:
-    """What one render may use. `seconds` are of processor time, so that a busy machine fails no page.
+    """What one render may use. `seconds` are of processor time, so that a busy machine fails no page; who is over them
+    is given as many once more. A pause that is nobody's work looks the same: the collector's, or a processor that the
+    machine's host took away.
 
     `text_length` and `list_length` bound any single value a template makes.
     """
@@ -68,6 +70,7 @@ class RenderState:
     __slots__ = (
         "_clock",
         "_deadline",
+        "_is_given_more",
         "_soonest",
         "bytes_left",
         "currency",
@@ -112,8 +115,8 @@ class RenderState:
         """The shop's own, and the theme's defaults where it has none."""
         self.files: dict[str, ImportedFile] = {}
         self._clock = clock
-        self._deadline = clock() + limits.seconds
-        self._soonest = time.perf_counter() + limits.seconds
+        self._is_given_more = False
+        self._start_clock()
         self.steps_left = limits.steps
         self.bytes_left = limits.output_bytes
 
@@ -132,7 +135,14 @@ class RenderState:
             raise RenderLimitError(f"the page is over {self.limits.output_bytes} bytes")
         # Nobody works for longer than the time that passes, which is a tenth as dear to ask for.
         if time.perf_counter() > self._soonest and self._clock() > self._deadline:
-            raise RenderLimitError(f"the theme took longer than {self.limits.seconds} s")
+            if self._is_given_more:
+                raise RenderLimitError(f"the theme took longer than {self.limits.seconds} s, and then as long again")
+            self._is_given_more = True
+            self._start_clock()
+
+    def _start_clock(self) -> None:
+        self._deadline = self._clock() + self.limits.seconds
+        self._soonest = time.perf_counter() + self.limits.seconds
 
     def charge_output(self, byte_count: int) -> None:
         self.bytes_left -= byte_count

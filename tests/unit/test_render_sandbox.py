@@ -1,6 +1,8 @@
 """Theme code is untrusted: what it cannot say, what it cannot reach, and where it is stopped."""
 
-from itertools import pairwise
+import time
+from collections.abc import Callable
+from itertools import chain, count, pairwise, repeat
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from edge_renderer.render import Renderer, RenderError, RenderLimitError, Render
 from edge_renderer.themes import ThemeError, ThemeLibrary
 from tests.fixtures import snapshots
 
+Clock = Callable[[], float]
 HOME = Page(PageKind.HOME)
 LIMITS = RenderLimits(seconds=1.0, steps=5_000, output_bytes=200_000, text_length=50_000, list_length=1_000)
 
@@ -23,17 +26,31 @@ class Bench:
         self._folder.mkdir(parents=True)
         (self._folder / "theme.toml").write_text('name = "tiny"\n')
 
-    def render(self, template: str, *, strict: bool = False, limits: RenderLimits = LIMITS, **files: str) -> str:
-        return self.rendered(template, strict=strict, limits=limits, **files)[0]
+    def render(
+        self,
+        template: str,
+        *,
+        strict: bool = False,
+        limits: RenderLimits = LIMITS,
+        clock: Clock = time.thread_time,
+        **files: str,
+    ) -> str:
+        return self.rendered(template, strict=strict, limits=limits, clock=clock, **files)[0]
 
     def rendered(
-        self, template: str, *, strict: bool = False, limits: RenderLimits = LIMITS, **files: str
+        self,
+        template: str,
+        *,
+        strict: bool = False,
+        limits: RenderLimits = LIMITS,
+        clock: Clock = time.thread_time,
+        **files: str,
     ) -> tuple[str, frozenset[str]]:
         for name, text in {"templates/home.html": template, **files}.items():
             path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        renderer = Renderer(ThemeLibrary.load(self._folder.parent, "tiny"), limits, strict=strict)
+        renderer = Renderer(ThemeLibrary.load(self._folder.parent, "tiny"), limits, strict=strict, clock=clock)
         result = renderer.render(snapshots.tenant(theme="tiny"), HOME, _snapshot())
         return result.body.decode(), result.tags
 
@@ -168,6 +185,15 @@ def test_a_slow_theme_is_stopped_by_the_clock(tmp_path: Path) -> None:
     loops = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
     with pytest.raises(RenderLimitError, match=r"longer than 0\.05 s"):
         bench.render(loops, limits=limits)
+
+
+def test_one_pause_of_the_machine_fails_no_page(bench: Bench) -> None:
+    """It shows as processor time of whoever was at work: the collector ran, or the host took the processor away."""
+    limits = RenderLimits(seconds=0.0001)
+    loop = "{% for a in range(4000) %}{% endfor %}."
+    assert bench.render(loop, limits=limits, clock=chain([0.0], repeat(5.0)).__next__) == "."
+    with pytest.raises(RenderLimitError, match="longer than"):
+        bench.render(loop, limits=limits, clock=count(0.0).__next__)
 
 
 def test_steps_and_bytes_have_sentences_of_their_own(bench: Bench) -> None:
