@@ -1,14 +1,11 @@
 """Colours a merchant chose, made readable: mixing, and contrast by the Web Content Accessibility Guidelines 2."""
 
 import re
-from bisect import bisect_left
 from functools import lru_cache
 
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _NEARLY_BLACK = "#0b0b0b"
 _WHITE = "#ffffff"
-_STEPS = range(0, 100, 5)
-"""Percent of the way to a colour that reads."""
 _Channels = tuple[int, int, int]
 """Red, green and blue, 0 to 255 each."""
 
@@ -88,11 +85,9 @@ def text_on(background: str) -> str:
 @lru_cache(maxsize=8192)
 def readable(color: str, background: str, ratio: float = 4.5) -> str:
     """The colour itself if it reads on the background, else the nearest step towards black or white that does."""
-    start, goal, behind = _channels(color), _channels(text_on(background)), luminance(background)
-
-    def reads(percent: int) -> bool:  # on numbers: as texts, the colours in between cost fifteen times as much
-        return _contrast(_luminance(_mixed(start, goal, percent / 100)), behind) >= ratio
-
-    # From there to the goal luminance only rises or only falls: what once reads does so all the rest of the way.
-    step = 0 if reads(0) else bisect_left(_STEPS, True, lo=1, key=reads)
-    return _spelt(_mixed(start, goal, _STEPS[step] / 100) if step < len(_STEPS) else goal)
+    goal, behind = text_on(background), luminance(background)
+    for percent in range(0, 100, 5):  # on numbers: as texts, the colours in between cost fifteen times as much
+        candidate = _mixed(_channels(color), _channels(goal), percent / 100)
+        if _contrast(_luminance(candidate), behind) >= ratio:
+            return _spelt(candidate)
+    return goal

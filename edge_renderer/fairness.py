@@ -57,8 +57,10 @@ def fairness_of(settings: EdgeSettings, clock: Callable[[], float]) -> Fairness:
     precedence = Precedence(costs, _lane_limits(settings), clock)
     hosts = settings.edge_unknown_hosts
     return Fairness(
-        # Of their own: made-up names must not keep a shop's pages waiting, nor its first visitor for long.
-        Turns("asking whose a host is", hosts, hosts, settings.edge_wait_seconds, settings.edge_unknown_hosts_waiting),
+        # Of their own, of which unknown hosts may have one half: made-up names keep no shop waiting that is known.
+        Turns(
+            "asking whose a host is", 2 * hosts, hosts, settings.edge_wait_seconds, settings.edge_unknown_hosts_waiting
+        ),
         Turns("making pages", settings.edge_fills, settings.edge_tenant_fills, *patience, precedence.way),
         Turns("carts", settings.edge_carts, settings.edge_tenant_carts, *patience, precedence.way),
         Turns("checkouts", settings.edge_checkouts, settings.edge_tenant_checkouts, *patience),

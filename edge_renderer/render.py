@@ -15,7 +15,8 @@ from edge_renderer.errors import RenderError, RenderLimitError, ThemeError
 from edge_renderer.filters import FILTERS
 from edge_renderer.fragments import Fragments
 from edge_renderer.kept_macros import check_kept, facts_of
-from edge_renderer.sandbox import STATE, RenderLimits, RenderState, ThemeEnvironment
+from edge_renderer.render_limits import Grace, RenderLimits
+from edge_renderer.sandbox import STATE, RenderState, ThemeEnvironment
 from edge_renderer.themes import Theme, ThemeLibrary
 
 __all__ = ["RenderError", "RenderLimitError", "RenderLimits", "Rendered", "Renderer"]
@@ -60,6 +61,7 @@ class Renderer:
         self._themes = themes
         self._limits = limits
         self._clock = clock
+        self._grace = Grace()
         kept = Fragments() if fragments is None else fragments
         self._templates = {theme.name: _compiled(theme, limits, kept, strict=strict) for theme in themes}
 
@@ -89,7 +91,7 @@ class Renderer:
 
     def _state(self, theme: Theme, currency: str, locale: str, part_tags: dict[str, tuple[str, ...]]) -> RenderState:
         return RenderState(
-            self._limits, self._clock, theme=theme, currency=currency, locale=locale, part_tags=part_tags
+            self._limits, self._clock, self._grace, theme=theme, currency=currency, locale=locale, part_tags=part_tags
         )
 
     def _run(self, theme: Theme, name: str, data: dict[str, Any], chosen_settings: Any, state: RenderState) -> bytes:

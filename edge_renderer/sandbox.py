@@ -9,7 +9,6 @@ import operator
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,6 +25,7 @@ from edge_renderer.fragments import Fragments
 from edge_renderer.imported_files import ImportedFile, LateMacro
 from edge_renderer.kept_macros import Facts, KeptMacro, SettingsSeen, more_facts
 from edge_renderer.macros import call_macro
+from edge_renderer.render_limits import Grace, RenderLimits
 from edge_renderer.theme_syntax import STEP, charge_everywhere, check_syntax, own_macros
 
 STATE = "_state"
@@ -48,29 +48,13 @@ _TESTS = (
 _LOOP_WORDS, _TEST_WORDS = (frozenset(words.split()) for words in (_LOOP_NAMES, _TESTS))
 
 
-@dataclass(frozen=True, slots=True)
-class RenderLimits:
-    """What one render may use. `seconds` are of processor time, so that a busy machine fails no page; who is over them
-    is given as many once more. A pause that is nobody's work looks the same: the collector's, or a processor that the
-    machine's host took away.
-
-    `text_length` and `list_length` bound any single value a template makes.
-    """
-
-    seconds: float = 0.2
-    steps: int = 50_000
-    output_bytes: int = 5_000_000
-    text_length: int = 1_000_000
-    list_length: int = 10_000
-
-
 class RenderState:
     """One render's budget, its facts (currency, locale, theme) and the tags of the parts it looked at."""
 
     __slots__ = (
         "_clock",
         "_deadline",
-        "_is_given_more",
+        "_grace",
         "_soonest",
         "bytes_left",
         "currency",
@@ -92,6 +76,7 @@ class RenderState:
         self,
         limits: RenderLimits,
         clock: Callable[[], float],
+        grace: Grace,
         *,
         theme: Any,
         currency: str,
@@ -115,7 +100,7 @@ class RenderState:
         """The shop's own, and the theme's defaults where it has none."""
         self.files: dict[str, ImportedFile] = {}
         self._clock = clock
-        self._is_given_more = False
+        self._grace = grace
         self._start_clock()
         self.steps_left = limits.steps
         self.bytes_left = limits.output_bytes
@@ -135,9 +120,8 @@ class RenderState:
             raise RenderLimitError(f"the page is over {self.limits.output_bytes} bytes")
         # Nobody works for longer than the time that passes, which is a tenth as dear to ask for.
         if time.perf_counter() > self._soonest and self._clock() > self._deadline:
-            if self._is_given_more:
-                raise RenderLimitError(f"the theme took longer than {self.limits.seconds} s, and then as long again")
-            self._is_given_more = True
+            if not self._grace.take():
+                raise RenderLimitError(f"the theme took longer than {self.limits.seconds} s")
             self._start_clock()
 
     def _start_clock(self) -> None:

@@ -38,7 +38,7 @@ class EdgeSettings(BaseSettings):
     edge_fills: int = Field(32, ge=1, description="Pages made at once by one worker")
     edge_tenant_fills: int = Field(2, ge=1, description="Pages of one shop made at once by one worker")
     edge_unknown_hosts: int = Field(8, ge=1, description="Hosts a worker does not know that it asks about at once")
-    edge_unknown_hosts_waiting: int = Field(1000, ge=0, description="Requests that may wait for such a question")
+    edge_unknown_hosts_waiting: int = Field(1000, ge=0, description="Hosts that may wait to be asked about")
     edge_carts: int = Field(32, ge=1, description="Cart requests passed on at once by one worker")
     edge_tenant_carts: int = Field(2, ge=1, description="Those of one shop")
     edge_checkouts: int = Field(256, ge=1, description="Checkout requests passed on at once by one worker")

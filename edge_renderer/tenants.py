@@ -9,7 +9,7 @@ from functools import partial
 import msgpack
 
 from contracts.keys import host_key
-from contracts.tenant import Tenant
+from contracts.tenant import StoreId, Tenant
 from edge_renderer.cache.entry import Entry
 from edge_renderer.cache.local import Held
 from edge_renderer.cache.made import Built, NotModified
@@ -52,12 +52,22 @@ class Tenants:
         return self._tiers.held(host_key(host))
 
     async def _ask(self, host: str, errand: Errand | None, previous: Entry | None) -> Built | NotModified:
-        """That a host is nobody's is a record too, of the same tag: a new shop purges it."""
-        async with self._turns.turn(None):
+        """That a host is nobody's is a record too, of the same tag: a new shop purges it. A shop that is known already
+        takes a turn of its own, not one of those that all unknown hosts share."""
+        async with self._turns.turn(_owner(previous)):
             answer = await (errand.run(self._origin, host) if errand is not None else self._origin.host(host))
         record = answer.tenant.encode() if answer.tenant else None
         lifetime_ms = None if answer.tenant else self._unknown_ms
         return Built(200, (), msgpack.packb(record), answer.tags, lifetime_ms=lifetime_ms)
+
+
+def _owner(record: Entry | None) -> StoreId | None:
+    """Whose the host was when that was asked last."""
+    try:
+        tenant = _decoded(record) if record is not None else None
+    except OriginUnavailable:
+        return None
+    return tenant.store_id if tenant is not None else None
 
 
 def _decoded(entry: Entry) -> Tenant | None:

@@ -31,9 +31,8 @@ async def _straight(_: StoreId | None, __: float) -> AsyncIterator[Callable[[], 
 
 class Turns:
     """`None` as the tenant: work that is for no shop yet (an unknown host); it has one share, and nobody is to blame if
-    that is too small. `way`: what a shop's
-    work goes through before it asks for a turn, unless it is urgent; it gives whether it still leads here once the
-    turn has come."""
+    that is too small. `way`: what a shop's work goes through before it asks for a turn, unless it is urgent; it gives
+    whether it still leads here once the turn has come."""
 
     def __init__(
         self,

@@ -16,28 +16,26 @@ EDGE_CORE, OTHER_CORE = 0, 1
 @contextmanager
 def core_of_its_own(ready: Ready, worker: EdgeWorker) -> Iterator[None]:
     """Everything else of the platform, and this process, has the other core. Raises StandaloneError if there is none.
-    Afterwards all run where they did before."""
-    if (os.cpu_count() or 1) < 2:
+    Afterwards each may run where it did before, with what it has begun meanwhile."""
+    if not {EDGE_CORE, OTHER_CORE} <= os.sched_getaffinity(0):
         raise StandaloneError("It takes two cores: one for the edge, one for all else.")
-    before: dict[int, set[int]] = {}
     others = [os.getpid(), *(pid for pids in ready.pids.values() for pid in pids if pid != worker.pid)]
+    before = {pid: os.sched_getaffinity(pid) for pid in (*others, worker.pid) if psutil.pid_exists(pid)}
     try:
         for pid in others:
-            _pin(pid, {OTHER_CORE}, before)
-        _pin(worker.pid, {EDGE_CORE}, before)
+            _run_on({OTHER_CORE}, pid)
+        _run_on({EDGE_CORE}, worker.pid)
         yield
     finally:
-        for thread_id, cores in before.items():
-            with suppress(ProcessLookupError):
-                os.sched_setaffinity(thread_id, cores)
+        for pid, cores in before.items():
+            _run_on(cores, pid)
 
 
-def _pin(pid: int, cores: set[int], before: dict[int, set[int]]) -> None:
+def _run_on(cores: set[int], pid: int) -> None:
     """All its threads and its children's."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         for member in [process, *process.children(recursive=True)]:
             for thread in member.threads():
                 with suppress(ProcessLookupError):
-                    before.setdefault(thread.id, os.sched_getaffinity(thread.id))
                     os.sched_setaffinity(thread.id, cores)

@@ -1,8 +1,8 @@
 """`stoa bench NAME` runs loadtest.benchmarks.NAME: a module with `async def run(data_dir, console, **options) -> dict`.
 
 The dict is the result: what `--json` prints, tables otherwise, and what `--keep` keeps, with how fast the machine was
-(`loadtest.yardstick`). Its options are the further
-parameters of `run`, each with a default whose type says how `--set name=value` is read.
+(`loadtest.yardstick`). Its options are the further parameters of `run`, each with a default whose type says how
+`--set name=value` is read.
 """
 
 import inspect

@@ -20,8 +20,8 @@ async def create(data_dir: Path, wanted: Mapping[str, Any], output: Output) -> N
         try:
             store, access = await origin.create_store(wanted)
         except StandaloneError as error:
-            if "taken" in str(error):
-                raise StandaloneError(f"{error} Choose another address with --subdomain.") from error
+            if "subdomain has already been taken" in str(error):
+                raise StandaloneError(f"{error}. Choose another address with --subdomain.") from error
             raise
     StoreBook(data_dir).add([access])
     url = _storefront_url(ready, access)

@@ -241,7 +241,7 @@ def _if_smaller(compressed: bytes, body: bytes) -> bytes | None:
 
 def _etag(status: int, headers: tuple[HeaderLine, ...], body: bytes) -> str:
     digest = hashlib.blake2b(body, digest_size=16, key=b"stoa")
-    digest.update(b"\n".join((b"%d" % status, *chain.from_iterable(headers))))
+    digest.update(b"\n".join((b"%d %d" % (len(body), status), *chain.from_iterable(headers))))
     return f'"{digest.hexdigest()}"'
 
 

@@ -31,7 +31,7 @@ from loadtest.shops import LoadShop, made_up_shops
 from standalone.ready_file import Ready, read_ready
 
 AT_ONCE = 8
-"""Enough for the edge to find something to do always; what comes on top of that only waits."""
+"""Enough to keep the edge's core busy; more would only wait."""
 CONNECTIONS = 64
 WARM_UP_SHOPS = 40
 PAGES_OF_KNOWN_HOSTS = 4000
