@@ -40,7 +40,7 @@ def visitor(
 def ready_to_pay(shopper: Shopper, product: dict[str, str]) -> None:
     shopper.visit(f"/products/{product['handle']}")
     shopper.add_to_cart()
-    shopper.page.wait_for_timeout(300)
+    expect(shopper.page.locator("#cart-drawer[open], main .cart")).to_contain_text(product["title"])
     shopper.open_checkout()
     shopper.fill_address()
     shopper.page.locator("input[name=payment_method][value=pm_card_visa]").check()

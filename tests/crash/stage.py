@@ -199,11 +199,11 @@ class Stage:
         for seconds in (0, LONG_AGO_SECONDS):  # then what nobody can pay for any more is given up
             for shop in self.shops.values():
                 await self.recover(shop, seconds)
-        await until(self.outbox_is_empty, "an empty outbox")
         if has_mail:
             self.programs.worker("events")
             await until(self.everybody_was_told, "an e-mail to every buyer", 90)
         await until(self.every_import_is_done, "every import done", 90)
+        await until(self.outbox_is_empty, "an empty outbox")
 
     @staticmethod
     async def crash_of(program: Program, case: Case) -> None:

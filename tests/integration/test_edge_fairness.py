@@ -96,7 +96,7 @@ async def test_carts_leave_checkouts_their_budget(edge: Worker) -> None:
 async def test_while_the_loop_is_late_the_dearest_shop_is_refused_and_the_small_one_is_not(
     origin: ScriptedOrigin,
 ) -> None:
-    async with worker(origin) as edge:
+    async with worker(origin, edge_late_seconds=1e-9) as edge:  # whatever it sees itself meanwhile is late, too
         await edge.at("acorn").get(BOWL)
         await edge.at("birch").get(TEA)
         fairness = edge.edge.fairness

@@ -160,6 +160,7 @@ async def test_nothing_is_published_before_the_commit(settings: RelaySettings, d
         async with shop_transaction(database, ACORN) as tx:
             await outbox.add(tx, ACORN, [ACORN_PRODUCT])
             await change(database, BIRCH, BIRCH_PRODUCT)
+            await until(lambda: BIRCH_PRODUCT in ear.tags)
             beats = relay.counters.heartbeats
             await until(lambda: relay.counters.heartbeats > beats)
             assert ear.tags == {BIRCH_PRODUCT}, "a later row must not wait for an earlier one, nor carry it along"

@@ -57,10 +57,10 @@ async def state(state_url):
 
 @pytest.fixture
 def limits(till_settings):
-    """One checkout of a shop at once, two in all; nobody is held."""
-    return till_settings.model_copy(
-        update={"checkout_shop_at_once": 1, "checkout_at_once": 2, "checkout_hold_seconds": 0.01}
-    )
+    """One checkout of a shop at once, two in all; nobody is held, and no place is lost while a busy machine takes its
+    time: these go by the state server's clock."""
+    few = {"checkout_shop_at_once": 1, "checkout_at_once": 2, "checkout_hold_seconds": 0.01}
+    return till_settings.model_copy(update={**few, "waiting_missed_looks": 1000.0})
 
 
 @pytest.fixture
@@ -277,16 +277,16 @@ async def pass_time(state, shop, seconds):
 
 async def test_a_place_passes_on_after_so_many_missed_looks_and_is_there_for_who_comes_back(till, limits, shops, state):
     acorn, birch = shops
-    work = Work(waiting_room_of(limits.model_copy(update={"waiting_missed_looks": 3.0}), till.db, state))
+    work = Work(waiting_room_of(limits.model_copy(update={"waiting_missed_looks": 3000.0}), till.db, state))
     running = [await work.start(shop, await fill(till, shop), f"inside {shop.id}") for shop in shops]
     (gone, gone_standing), (cart, standing) = await wait_in_line(work, till, acorn, 2)
     await wait_in_line(work, till, birch, 1)
     assert gone_standing.look_seconds == 1
     for shop in shops:
-        await pass_time(state, shop, 2.0)
+        await pass_time(state, shop, 2000)
     standing = await work.of(acorn, cart, "patient", standing.token)
     assert standing.ahead == 1, "who is a little late has not missed it"
-    await pass_time(state, acorn, 1.5)
+    await pass_time(state, acorn, 1500)
     nearer = await work.of(acorn, cart, "patient", standing.token)
     assert nearer.ahead == 0
     assert await state.zcard(f"line:{birch.id}") == 1, "birch's line has a time of its own"
@@ -303,7 +303,7 @@ async def test_a_place_passes_on_after_so_many_missed_looks_and_is_there_for_who
 async def test_those_who_never_come_back_keep_nobody_longer_than_if_they_had_come(till, limits, shops, state):
     """Also in a line so long that each should look seldom: nobody looks later than half-way to their turn."""
     acorn, _ = shops
-    seldom = limits.model_copy(update={"waiting_looks_per_second": 0.01})
+    seldom = limits.model_copy(update={"waiting_looks_per_second": 0.01, "waiting_missed_looks": 2.0})
     work = Work(waiting_room_of(seldom, till.db, state))
     running = await work.start(acorn, await fill(till, acorn), "inside")
     line = await wait_in_line(work, till, acorn, 31)
