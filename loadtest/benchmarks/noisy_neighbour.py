@@ -104,12 +104,13 @@ async def run(data_dir: Path, console: Console) -> dict[str, Any]:
         await _round(address, steady, None, 0, 3.0)  # everything is warm from here on
         for number in range(1, ROUNDS + 1):
             for is_beside in (number % 2 == 0, number % 2 == 1):
-                beside_what = f"beside a sale of {STEADY_PER_S * TIMES:.0f} requests/s" if is_beside else "alone"
-                console.print(f"round {number} of {ROUNDS}: {beside_what}")
+                what = f"beside a sale of {STEADY_PER_S * TIMES:.0f} requests/s" if is_beside else "alone"
+                console.print(f"round {number} of {ROUNDS}: {what}")
                 neighbour = rushing if is_beside else None
                 report, sale = await _round(address, steady, neighbour, number, ROUND_SECONDS)
                 (beside if is_beside else alone).append(report)
-                sales += [sale] if sale is not None else []
+                if sale is not None:
+                    sales.append(sale)
     return summary(alone, beside, sales)
 
 
