@@ -97,7 +97,7 @@ class Arena:
         if answer.status in REFUSALS and answer.status != self.clean(like).status:
             assert not answer.may_be_stored, answer
         else:
-            assert answer.lasting == self.clean(like).lasting
+            answer.assert_is(self.clean(like), like)
         assert not answer.says(CANARY)
 
     def everyone_is_served(self, target: str = PRODUCT, like: str = "") -> None:
@@ -106,7 +106,7 @@ class Arena:
         for port, shop in ((self.ports[0], self.acorn), (self.ports[-1], self.acorn), (self.ports[0], self.birch)):
             with Connection(port) as victim:
                 answer = victim.ask(request(shop.host, target, *BROWSER))
-            assert answer.lasting == self.clean(like or target, shop).lasting, (port, shop.host, target)
+            answer.assert_is(self.clean(like or target, shop), port, shop.host, target)
 
     def ask_platform(self, path: str, body: Any = None) -> Any:
         """A POST to the platform API that works."""
@@ -129,7 +129,7 @@ class Arena:
         for port in self.ports:
             with Connection(port) as victim:
                 for (host, target), clean in self._clean.items():
-                    assert victim.ask(request(host, target, *BROWSER)).lasting == clean.lasting, (port, host, target)
+                    victim.ask(request(host, target, *BROWSER)).assert_is(clean, port, host, target)
 
 
 def port_of(url: str) -> int:

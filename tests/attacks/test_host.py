@@ -70,7 +70,7 @@ def test_h4_a_known_host_in_another_spelling_is_that_shop(arena: Arena, spelling
     target = cold()
     host = arena.acorn.host.upper() if spelling == "upper" else spelling.format(arena.acorn.host)
     answer = arena.get(target, b"Accept-Encoding: gzip", host=host)
-    assert answer.lasting == arena.clean().lasting
+    answer.assert_is(arena.clean())
     arena.everyone_is_served(target, PRODUCT)
 
 
@@ -203,7 +203,7 @@ def test_h7_a_host_that_another_shop_took_over_never_shows_the_old_shops_pages(s
             asked_at = time.monotonic()
         for target in ("/", BOWL, "/search?q=bowl"):
             taken = edge.get(target)
-            assert taken.lasting == edge.get(target, host="birch.example.com").lasting
+            taken.assert_is(edge.get(target, host="birch.example.com"))
             assert not taken.says(b"Acorn Pottery")
 
 
@@ -213,6 +213,6 @@ def test_h8_a_connection_serves_whatever_shop_each_request_names(arena: Arena) -
     with Connection(arena.ports[0]) as connection:
         for shop in (arena.acorn, arena.birch, arena.acorn):
             answer = connection.ask(request(shop.host, PRODUCT, *BROWSER))
-            assert answer.lasting == arena.clean(shop=shop).lasting
+            answer.assert_is(arena.clean(shop=shop))
         assert connection.ask(request("nobody.stoa.localhost", PRODUCT, *BROWSER)).status == 404
-        assert connection.ask(request(arena.birch.host, "/", *BROWSER)).lasting == arena.clean("/", arena.birch).lasting
+        connection.ask(request(arena.birch.host, "/", *BROWSER)).assert_is(arena.clean("/", arena.birch))

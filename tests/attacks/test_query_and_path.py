@@ -49,9 +49,9 @@ def test_q3_other_spellings_of_a_query_are_the_same_page(arena: Arena, spellings
 def test_q3_of_two_values_the_first_is_shown_and_keyed(arena: Arena) -> None:
     """What is shown is what is keyed: asking for either value alone brings that one."""
     twice = arena.get("/search?q=first&q=second")
-    assert twice.lasting == arena.get("/search?q=first").lasting
+    twice.assert_is(arena.get("/search?q=first"))
     assert not twice.says(b"second")
-    assert arena.get("/search?q=second&q=first").lasting == arena.get("/search?q=second").lasting
+    arena.get("/search?q=second&q=first").assert_is(arena.get("/search?q=second"))
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: %d", b"Transfer-Encoding: chunked"])
@@ -192,7 +192,7 @@ def test_q8_a_flood_of_queries_evicts_nobody_elses_pages_and_takes_no_memory(are
             answer = victim.ask(request(arena.birch.host, target, *BROWSER))
             # Held all the while: at most it has to be proven again, should the flood have cost this worker its lease.
             assert b"uri-miss" not in answer.header(b"cache-status"), target
-            assert answer.lasting == arena.clean(target, arena.birch).lasting
+            answer.assert_is(arena.clean(target, arena.birch), target)
 
 
 def _flood(port: int, targets: list[str], host: str) -> None:

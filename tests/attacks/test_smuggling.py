@@ -47,7 +47,7 @@ def test_s1_to_s8_a_request_is_read_in_one_way_or_refused(edge: LoneEdge, case: 
     assert _seen(edge) == case.seen
     assert statuses.count(400) == case.is_refused
     assert len(statuses) == len(case.seen) + case.is_refused
-    assert edge.get(BOWL).lasting == clean.lasting
+    edge.get(BOWL).assert_is(clean)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_s6_a_hit_split_at_every_byte_is_the_same_hit(warm_edge: LoneEdge) -> No
             browser.send(_COOKIE[:at], _COOKIE[at:])
             answer = browser.answer()
             assert answer is not None
-            assert answer.lasting == clean.lasting
+            answer.assert_is(clean)
 
 
 def test_s6_hits_in_one_packet_are_as_many_answers(warm_edge: LoneEdge) -> None:
@@ -160,15 +160,15 @@ def test_s6_what_a_known_request_is_changed_into_is_still_refused(warm_edge: Lon
         clean = attacker.ask(_COOKIE)
         answer = attacker.ask(variant)
         assert answer.status == 400, variant
-    assert warm_edge.get(BOWL, b"Accept-Encoding: gzip").lasting == clean.lasting
+    warm_edge.get(BOWL, b"Accept-Encoding: gzip").assert_is(clean)
 
 
 def test_s6_what_changes_nothing_in_a_known_request_brings_the_same_page(warm_edge: LoneEdge) -> None:
     for variant in _SAME_VARIANTS:
         with Connection(warm_edge.port) as attacker:
             clean = attacker.ask(_COOKIE)
-            assert attacker.ask(variant).lasting == clean.lasting, variant
-            assert attacker.ask(_COOKIE).lasting == clean.lasting, variant
+            attacker.ask(variant).assert_is(clean, variant)
+            attacker.ask(_COOKIE).assert_is(clean, variant)
 
 
 def test_s6_the_other_shop_is_asked_by_its_own_host_line(warm_edge: LoneEdge) -> None:

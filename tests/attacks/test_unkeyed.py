@@ -79,7 +79,7 @@ def test_u5_a_shoppers_cart_is_on_no_page_but_its_own(arena: Arena) -> None:
     assert not own.header(b"cache-status")
     for target in PAGES:
         answer = arena.get(target, *BROWSER, cookie)
-        assert answer.lasting == arena.clean(target).lasting, target
+        answer.assert_is(arena.clean(target), target)
     assert not arena.get("/cart").says(b"Blue Mug")
     arena.every_page_is_clean()
 
@@ -140,7 +140,7 @@ def test_u9_no_two_harmless_headers_do_harm_together(arena: Arena) -> None:
         answer = arena.ask(request(arena.acorn.host, target, b"Accept-Encoding: gzip", *pair))
         arena.judge(answer)
         clean = arena.ask(request(arena.acorn.host, target, *BROWSER))
-        assert clean.lasting == arena.clean().lasting, pair
+        clean.assert_is(arena.clean(), pair)
     arena.everyone_is_served()
 
 
@@ -156,9 +156,9 @@ def test_u10_no_header_of_a_thousand_changes_any_kind_of_page(arena: Arena) -> N
             for target in PAGES:
                 attack = attacker.ask(request(arena.acorn.host, target, *BROWSER, *lines))
                 assert not attack.says(CANARY), (target, group)
-                assert attack.lasting == arena.clean(target).lasting, (target, group)
+                attack.assert_is(arena.clean(target), target, group)
                 after = victim.ask(request(arena.acorn.host, target, *BROWSER))
-                assert after.lasting == arena.clean(target).lasting, (target, group)
+                after.assert_is(arena.clean(target), target, group)
 
 
 def _value(number: int, name: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """An attacker's and a victim's socket: exactly these bytes out, and what came back as answers."""
 
+import gzip
 import socket
 from dataclasses import dataclass
 
@@ -25,6 +26,21 @@ class Answer:
     def lasting(self) -> tuple[int, frozenset[tuple[bytes, bytes]], bytes]:
         """What of it a cache would give to the next one who asks."""
         return self.status, frozenset(line for line in self.headers if line[0] not in _CHANGING), self.body
+
+    def assert_is(self, clean: "Answer", *about: object) -> None:
+        """That it lasts as `clean` does; else says what differs, with bodies unpacked."""
+        ours, theirs = self.lasting, clean.lasting
+        if ours != theirs:
+            lines = [f"not as it was when nobody attacked: {about}", f"status: {self.status}, clean: {clean.status}"]
+            lines += [f"only here: {line}" for line in sorted(ours[1] - theirs[1])]
+            lines += [f"only in the clean one: {line}" for line in sorted(theirs[1] - ours[1])]
+            lines += [f"here: {self.text!r}", f"clean: {clean.text!r}"]
+            raise AssertionError("\n".join(lines))
+
+    @property
+    def text(self) -> bytes:
+        """The body, unpacked."""
+        return gzip.decompress(self.body) if self.header(b"content-encoding") == b"gzip" else self.body
 
     def says(self, text: bytes) -> bool:
         """In any header or in the body, in any case of letters."""
