@@ -160,10 +160,10 @@ async def test_stock_that_is_gone_and_a_price_that_changed_are_conflicts(shopper
 async def test_while_one_submission_runs_another_is_asked_to_wait(shoppers, shops, sandbox):
     acorn, _ = shoppers
     await fill(acorn, shops[0])
-    sandbox.knobs.latency_ms = 800
-    first = asyncio.create_task(send_json(acorn))
-    await until(lambda: sandbox.knobs.running_keys)
-    second = await send_json(acorn)
+    with sandbox.at_work():
+        first = asyncio.create_task(send_json(acorn))
+        await until(lambda: sandbox.knobs.running_keys)
+        second = await send_json(acorn)
     assert (second.status_code, second.headers["Retry-After"]) == (409, "1")
     assert (await first).status_code == 201
 
@@ -249,13 +249,13 @@ async def test_an_address_that_does_not_exist_is_told_in_the_askers_own_words(sh
 async def test_two_open_pages_of_one_cart_lead_to_one_order(shoppers, shops, sandbox):
     acorn, _ = shoppers
     await fill(acorn, shops[0])
-    sandbox.knobs.latency_ms = 500
-    first = asyncio.create_task(send_form(acorn))
-    await until(lambda: sandbox.knobs.running_keys)
-    second = await send_form(acorn)
-    assert (second.status_code, second.headers["Location"][:17]) == (303, "/checkout/return?")
-    assert "please do not pay again" in (await acorn.get(second.headers["Location"])).text.lower()
-    taken = await send_json(acorn)
+    with sandbox.at_work():
+        first = asyncio.create_task(send_form(acorn))
+        await until(lambda: sandbox.knobs.running_keys)
+        second = await send_form(acorn)
+        assert (second.status_code, second.headers["Location"][:17]) == (303, "/checkout/return?")
+        assert "please do not pay again" in (await acorn.get(second.headers["Location"])).text.lower()
+        taken = await send_json(acorn)
     assert (taken.status_code, taken.json()["kind"], taken.headers["Retry-After"]) == (409, "cart-taken", "1")
     assert taken.json()["status_url"] == second.headers["Location"]
     placed = await first

@@ -12,16 +12,19 @@ from origin.checkout import attempts
 from origin.checkout.answers import AnswerKind, processing
 from origin.payments import RequiresAction
 from tests.fixtures.buying import AT_THE_BANK, ATTEMPTS, ORDERS, buy, fill, late_success, make_due, reserve, submission
-from tests.fixtures.checkout import levels, rows
+from tests.fixtures.checkout import levels, rows, until
 
 
 async def test_a_cart_sent_from_many_pages_at_once_is_one_order(till, shops, sandbox):
     acorn, birch = shops
     token = await fill(till, acorn)
-    sandbox.knobs.latency_ms = 300
-    answers = await asyncio.gather(
-        *(till.checkouts.submit(acorn.id, f"page-{number}", submission(token)) for number in range(4))
-    )
+    with sandbox.at_work():
+        pages = [
+            asyncio.create_task(till.checkouts.submit(acorn.id, f"page-{number}", submission(token)))
+            for number in range(4)
+        ]
+        await until(lambda: sum(page.done() for page in pages) == 3)
+    answers = await asyncio.gather(*pages)
     assert sorted(answer.kind for answer in answers) == [AnswerKind.CART_TAKEN] * 3 + [AnswerKind.PLACED]
     placed = next(answer for answer in answers if answer.kind == AnswerKind.PLACED)
     assert {answer.attempt_id for answer in answers} == {placed.attempt_id}

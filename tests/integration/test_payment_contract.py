@@ -194,13 +194,12 @@ async def test_refusals_are_the_library_s_errors(provider, sandbox, shapes):
 
 
 async def test_without_the_library_errors_have_the_same_shape(sandbox, shapes):
-    first = asyncio.create_task(sandbox.post("/v1/payment_intents", "busy", **RAW))
-    sandbox.knobs.latency_ms = 500
-    await until(lambda: sandbox.knobs.running_keys)
-    conflict = await sandbox.post("/v1/payment_intents", "busy", **RAW)
+    with sandbox.at_work():
+        first = asyncio.create_task(sandbox.post("/v1/payment_intents", "busy", **RAW))
+        await until(lambda: sandbox.knobs.running_keys)
+        conflict = await sandbox.post("/v1/payment_intents", "busy", **RAW)
     assert (conflict.status_code, (await first).status_code) == (409, 200)
     assert conflict.json()["error"]["code"] == "idempotency_key_in_use"
-    sandbox.knobs.latency_ms = 0
     stranger = await sandbox.client.get(f"{sandbox.url}/v1/payment_intents", headers={"Authorization": "Bearer no"})
     nowhere = await sandbox.client.get(f"{sandbox.url}/v1/customers")
     garbled = await sandbox.client.post(f"{sandbox.url}/v1/payment_intents", content=b"%%%&&&=")

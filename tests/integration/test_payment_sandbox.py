@@ -55,10 +55,10 @@ async def test_a_decline_is_kept_under_its_key_and_a_refused_parameter_is_not(sa
 
 
 async def test_the_same_key_at_the_same_time_is_a_conflict(sandbox):
-    sandbox.knobs.latency_ms = 500
-    first = asyncio.create_task(create(sandbox, "key"))
-    await until(lambda: sandbox.knobs.running_keys)
-    assert (await create(sandbox, "key")).status_code == 409
+    with sandbox.at_work():
+        first = asyncio.create_task(create(sandbox, "key"))
+        await until(lambda: sandbox.knobs.running_keys)
+        assert (await create(sandbox, "key")).status_code == 409
     assert (await first).status_code == 200
 
 
