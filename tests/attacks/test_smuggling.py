@@ -291,12 +291,12 @@ def test_s1_to_s8_the_edge_is_as_strict_as_its_peers(name: str) -> None:
     laxer = []
     with _served(recorder) as backend, peer(name, backend) as port:
         for case in CASES:
+            if case.is_refused or case.waits:
+                continue
             recorder.seen.clear()
             with Connection(port) as client:
                 client.send(case.raw)
-                said = client.everything(QUIET_SECONDS)
-            if case.is_refused or case.waits:
-                continue
+                said = client.everything()  # whoever reads LAST closes, and so does who refuses
             if re.search(rb"HTTP/1\.[01] [45]\d\d ", said):
                 laxer.append(f"{case.name}: {name} says {said[:40]!r}, the edge reads {case.seen}")
             elif tuple(recorder.seen) != case.seen:

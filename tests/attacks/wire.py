@@ -110,9 +110,8 @@ class Connection:
             pass
         return found
 
-    def everything(self, quiet_seconds: float) -> bytes:
-        """What comes until the server closes or is silent for so long, whatever it is."""
-        self.socket.settimeout(quiet_seconds)
+    def everything(self) -> bytes:
+        """What comes until the server closes or patience ends, whatever it is."""
         try:
             while self._read():
                 pass
