@@ -1,5 +1,6 @@
 """Where a crash happens: shops, buyers who ask again, time that has gone by, and the books in the end."""
 
+import asyncio
 import itertools
 import random
 import secrets
@@ -14,13 +15,14 @@ from invalidation import outbox
 from origin.checkout.answers import AnswerKind
 from origin.tenants import NewStore, create_store
 from standalone.audit import audit, provider_intents
-from tests.crash.programs import Program, Programs, until
+from tests.crash.programs import SOON_SECONDS, Program, Programs, until
 from tests.fixtures.buying import fill, submission
 from tests.fixtures.checkout import ADDRESS, RunningSandbox, StockedShop, Till, add_variant, rows
 from tests.fixtures.origin import PLATFORM_TOKEN
 
 CUPS = 5
 LONG_AGO_SECONDS = 4000
+_UNDECIDED = (AnswerKind.PROCESSING, AnswerKind.IN_PROGRESS)
 _UNFINISHED = "SELECT id FROM checkout_attempt WHERE store_id = %s AND recovery_point <> 'finished'"
 
 
@@ -141,10 +143,9 @@ class Stage:
             await self.pass_time(shop)
         kept = {name: value for name, value in body.items() if name not in ("cart", "payment_method")}
         repeated = submission(token, body["payment_method"], **kept)
-        answer = await self.till.checkouts.submit(shop.id, email, repeated)
-        if answer.kind in (AnswerKind.PROCESSING, AnswerKind.IN_PROGRESS):
-            await self.recover(shop)
-            answer = await self.till.checkouts.submit(shop.id, email, repeated)
+        async with asyncio.timeout(SOON_SECONDS):  # an origin that lives may be at it, too
+            while (answer := await self.till.checkouts.submit(shop.id, email, repeated)).kind in _UNDECIDED:
+                await self.recover(shop)
         if answer.kind != AnswerKind.PLACED:
             del self.buyers[email]
         return str(answer.kind)
@@ -161,6 +162,13 @@ class Stage:
 
     async def is_published_by(self, relay: Program) -> bool:
         return relay.has_crashed or await self.outbox_is_empty()
+
+    async def all_is_decided(self) -> bool:
+        """A provider too slow for stock that waits is asked again when the lease is over."""
+        moving = "SELECT id FROM payment WHERE store_id = %s AND status = 'pending' AND payment_intent IS NOT NULL"
+        return not any(
+            [await rows(self.till.db, shop_id, asked) for shop_id in self.shops for asked in (_UNFINISHED, moving)]
+        )
 
     async def everybody_was_told(self) -> bool:
         untold = "SELECT 1 FROM sales_order WHERE store_id = %s AND state = 'placed' AND confirmation_sent_at IS NULL"
@@ -193,12 +201,13 @@ class Stage:
 
     async def finish(self, *, has_mail: bool) -> None:
         """Everybody is at work again, until nothing is left to do. Without `has_mail`, e-mails stay queued."""
-        self.programs.relay()
-        self.programs.worker("imports")
-        self.programs.tender()
         for seconds in (0, LONG_AGO_SECONDS):  # then what nobody can pay for any more is given up
             for shop in self.shops.values():
                 await self.recover(shop, seconds)
+        self.programs.relay()
+        self.programs.worker("imports")
+        self.programs.tender()  # and not before: time that is made to pass takes leases from the living, too
+        await until(self.all_is_decided, "the end of every checkout and payment", 90)
         if has_mail:
             self.programs.worker("events")
             await until(self.everybody_was_told, "an e-mail to every buyer", 90)
