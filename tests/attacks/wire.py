@@ -29,13 +29,17 @@ class Answer:
 
     def assert_is(self, clean: "Answer", *about: object) -> None:
         """That it lasts as `clean` does; else says what differs, with bodies unpacked."""
-        ours, theirs = self.lasting, clean.lasting
-        if ours != theirs:
-            lines = [f"not as it was when nobody attacked: {about}", f"status: {self.status}, clean: {clean.status}"]
-            lines += [f"only here: {line}" for line in sorted(ours[1] - theirs[1])]
-            lines += [f"only in the clean one: {line}" for line in sorted(theirs[1] - ours[1])]
-            lines += [f"here: {self.text!r}", f"clean: {clean.text!r}"]
-            raise AssertionError("\n".join(lines))
+        assert self.lasting == clean.lasting, "\n".join([f"not the clean answer: {about}", *self._differences(clean)])
+
+    def _differences(self, clean: "Answer") -> list[str]:
+        (_, ours, _), (_, theirs, _) = self.lasting, clean.lasting
+        return [
+            f"status: {self.status}, clean: {clean.status}",
+            *(f"only here: {line}" for line in sorted(ours - theirs)),
+            *(f"only in the clean one: {line}" for line in sorted(theirs - ours)),
+            f"here: {self.text!r}",
+            f"clean: {clean.text!r}",
+        ]
 
     @property
     def text(self) -> bytes:
