@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.pinned import Server
+from loadtest.pinned import Server, cpu_seconds_of
 from standalone.command import Command, clean_environment
 from standalone.errors import StandaloneError
 
 _SCRIPT = Path(__file__).with_name("wrk") / "shoppers.lua"
 _GRACE_SECONDS = 30.0
+_READY_PER_SECOND = 150_000
+"""Requests made ready before the measuring: more than wrk sends on one core here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,10 @@ class Wrk:
         self._connections = connections
 
     async def measure(self, server: Server, seconds: float, seed: int) -> Measured:
-        before, wrk_before = server.cpu_seconds(), _children_cpu_seconds()
-        said = await self._run(server, seconds, seed)
-        used, wrk_used = server.cpu_seconds() - before, _children_cpu_seconds() - wrk_before
+        ended_before = _children_cpu_seconds()
+        said, server_before, wrk_before = await self._run(server, seconds, seed)
+        used = server.cpu_seconds() - server_before
+        wrk_used = _children_cpu_seconds() - ended_before - wrk_before
         requests, took = said["requests"], said["microseconds"] / 1e6
         return Measured(
             requests=requests,
@@ -59,15 +62,17 @@ class Wrk:
             errors=said["failed"] + said["bad_status"],
         )
 
-    async def _run(self, server: Server, seconds: float, seed: int) -> dict[str, int]:
-        """wrk knows whole seconds only, so we end it as Ctrl-C would: it then reports what it has.
+    async def _run(self, server: Server, seconds: float, seed: int) -> tuple[dict[str, int], float, float]:
+        """What it says in the end, and the CPU seconds of the server and of wrk when it began to ask.
 
-        Not before it has said that it is running, for until then it does not listen; hence stdbuf. If we die, the
-        kernel ends it: it would go on for an hour.
+        wrk knows whole seconds only, so we end it as Ctrl-C would: it then reports what it has. Not before it has said
+        that it is running, for until then it does not listen; hence stdbuf. If we die, the kernel ends it: it would go
+        on for an hour.
         """
         argv = ["taskset", "-c", str(self._core), "stdbuf", "-oL", self._program]
         argv += ["-t1", f"-c{self._connections}", "-d1h", "--latency"]
         argv += ["-s", str(_SCRIPT), server.url, "--", str(self._drawn_from), str(seed)]
+        argv += [str(round(seconds * _READY_PER_SECOND))]
         process = await asyncio.create_subprocess_exec(
             *Command("wrk", tuple(argv), stop_signal=signal.SIGKILL).wrapped_argv(),
             env=clean_environment(),
@@ -77,6 +82,7 @@ class Wrk:
         )
         with _ended(process):
             await _first_line(process)
+            begun = server.cpu_seconds(), _cpu_seconds_so_far(process.pid)
             await asyncio.sleep(seconds)
             if process.returncode is None:
                 process.send_signal(signal.SIGINT)
@@ -87,7 +93,7 @@ class Wrk:
         result: dict[str, int] = json.loads(lines[-1])
         if result["requests"] == 0:
             raise StandaloneError(f"{server.name} answered nothing within {seconds:g} s.")
-        return result
+        return result, *begun
 
 
 async def _first_line(process: asyncio.subprocess.Process) -> bytes:
@@ -102,6 +108,13 @@ def _ended(process: asyncio.subprocess.Process) -> Iterator[None]:
     finally:
         if process.returncode is None:
             process.kill()
+
+
+def _cpu_seconds_so_far(pid: int) -> float:
+    try:
+        return cpu_seconds_of(pid)
+    except OSError:  # it has ended already, and will say why
+        return 0.0
 
 
 def _children_cpu_seconds() -> float:

@@ -33,12 +33,13 @@ class Server:
     def cpu_seconds(self) -> float:
         """User and system time of all its processes, all their threads included."""
         children = psutil.Process(self.pid).children(recursive=True)
-        return sum(time.clock_gettime(_cpu_clock(pid)) for pid in [self.pid, *(child.pid for child in children)])
+        return sum(cpu_seconds_of(pid) for pid in [self.pid, *(child.pid for child in children)])
 
 
-def _cpu_clock(pid: int) -> int:
-    """What clock_getcpuclockid(3) returns on Linux: to the nanosecond, while /proc knows hundredths of a second."""
-    return (~pid << 3) | 2
+def cpu_seconds_of(pid: int) -> float:
+    """Of one process. The clock is what clock_getcpuclockid(3) returns on Linux: to the nanosecond, while /proc knows
+    hundredths of a second."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 @asynccontextmanager
