@@ -11,10 +11,11 @@ from standalone.errors import StandaloneError
 from tests.fixtures.merchant import Merchant
 from tests.fixtures.platform import stoa
 
-SHORT = ("--set=rounds=2", "--set=seconds=0.2", "--set=pages=4", "--set=connections=4")
+SHORT = ("--set=rounds=2", "--set=seconds=0.5", "--set=pages=4", "--set=connections=4")
 PEERS = {"nginx-static", "nginx-cache", "varnish"}
 
 
+@pytest.mark.alone  # on a full machine a server may answer nothing in a round as short as these
 def test_the_edge_is_measured_beside_its_peers_on_the_same_bytes(
     acorn_and_birch: tuple[Merchant, Merchant], tmp_path: Path
 ) -> None:
