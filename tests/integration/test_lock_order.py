@@ -32,11 +32,11 @@ async def an_attempt(till, shop):
     return await reserve(till, shop, submission(await fill(till, shop)))
 
 
-async def beginning(till, shop, sellers):
+async def beginning(till, shop):
     return begin(till, shop, submission(await fill(till, shop)))
 
 
-async def reserving(till, shop, sellers):
+async def reserving(till, shop):
     """What somebody claimed who died before it was reserved."""
     wanted = submission(await fill(till, shop))
     await rows(till.db, shop.id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
@@ -46,27 +46,27 @@ async def reserving(till, shop, sellers):
     return till.checkouts.submit(shop.id, "key", wanted)
 
 
-async def selling(till, shop, sellers):
+async def selling(till, shop):
     return till.checkouts.authorise(shop.id, await an_attempt(till, shop))
 
 
-async def declining(till, shop, sellers):
+async def declining(till, shop):
     return till.checkouts.settle(shop.id, await an_attempt(till, shop), Declined("declined", "No."))
 
 
-async def giving_up(till, shop, sellers):
+async def giving_up(till, shop):
     return till.checkouts.give_up(shop.id, await an_attempt(till, shop))
 
 
-async def selling_late(till, shop, sellers):
+async def selling_late(till, shop):
     attempt = await an_attempt(till, shop)
     await till.checkouts.give_up(shop.id, attempt)
     paid = await till.payments.charge(await till.checkouts.charge_of(shop.id, attempt))
     return till.checkouts.settle(shop.id, attempt, paid)
 
 
-async def coming_too_late(till, shop, sellers):
-    settling = await selling_late(till, shop, sellers)
+async def coming_too_late(till, shop):
+    settling = await selling_late(till, shop)
     await rows(till.db, shop.id, "UPDATE inventory_level SET available = 0 WHERE store_id = %s RETURNING 1")
     return settling
 
@@ -89,7 +89,7 @@ async def counting_stock(till, shop, sellers):
     return sellers.acorn.post("inventory_levels/set", body, status=200)
 
 
-PATHS = {
+CHECKOUTS = {
     beginning: ["level"],
     reserving: ["attempt", "level"],
     selling: ["attempt", "product", "customer", "counter", "level"],
@@ -97,6 +97,8 @@ PATHS = {
     giving_up: ["attempt", "product", "level"],
     selling_late: ["attempt", "product", "customer", "counter", "level"],
     coming_too_late: ["attempt", "product", "customer", "counter", "level"],
+}
+MERCHANTS = {
     cancelling: ["placed order", "product", "level"],
     writing: ["product", "customer", "counter", "level"],
     counting_stock: ["product", "level"],
@@ -134,10 +136,9 @@ class Holder:
         return None
 
 
-@pytest.mark.parametrize(("path", "order"), PATHS.items(), ids=[path.__name__ for path in PATHS])
-async def test_rows_are_locked_in_one_order(till, shops, sellers, path, order):
+async def stops_of(working, till, shops):
+    """The kinds of rows it waits for, in turn."""
     acorn, birch = shops
-    working = await path(till, acorn, sellers)
     holder = Holder(till, acorn)
     for kind in KINDS:
         await holder.hold(kind)
@@ -151,13 +152,24 @@ async def test_rows_are_locked_in_one_order(till, shops, sellers, path, order):
             assert (await buy(till, birch, "birch's")).kind == AnswerKind.PLACED, "the other shop has rows of its own"
         await holder.let_go(kind)
     await task
-    assert stopped == order
+    return stopped
+
+
+@pytest.mark.parametrize(("path", "order"), CHECKOUTS.items(), ids=[path.__name__ for path in CHECKOUTS])
+async def test_a_checkout_locks_rows_in_one_order(till, shops, path, order):
+    """No origin runs beside it: its completer would take what is due."""
+    assert await stops_of(await path(till, shops[0]), till, shops) == order
+
+
+@pytest.mark.parametrize(("path", "order"), MERCHANTS.items(), ids=[path.__name__ for path in MERCHANTS])
+async def test_what_a_merchant_does_locks_rows_in_the_same_order(till, shops, sellers, path, order):
+    assert await stops_of(await path(till, shops[0], sellers), till, shops) == order
 
 
 async def test_a_late_payment_and_a_sale_in_opposite_roles_both_come_through(till, shops):
     """1. The sale has the counter of numbers; 2. the late payment waits for that; 3. the sale takes the level."""
     acorn, _ = shops
-    late = await selling_late(till, acorn, None)
+    late = await selling_late(till, acorn)
     holder = Holder(till, acorn)
     sale = await holder.hold("counter")
     settling = asyncio.ensure_future(late)
