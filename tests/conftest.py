@@ -2,6 +2,12 @@
 
 import gc
 
+from hypothesis import settings
+
+# An example has no deadline: what runs out of a fifth of a second is mostly the machine, which looked elsewhere.
+settings.register_profile("stoa", deadline=None)
+settings.load_profile("stoa")
+
 pytest_plugins = [
     "tests.fixtures.side_by_side",
     "tests.fixtures.servers",

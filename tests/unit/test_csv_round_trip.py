@@ -133,7 +133,7 @@ def csv_body(found, currency, dialect, line_end, order):
     return written.getvalue().encode()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(products(), min_size=1, max_size=3, unique_by=lambda product: product.handle),
     st.sampled_from(CURRENCIES),
@@ -151,7 +151,7 @@ def test_a_product_survives_its_csv(found, currency, dialect, line_end, has_mark
     assert [replace(product, line=0) for product in read] == found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300) | st.text('",\n\r ab', max_size=80).map(str.encode))
 def test_no_bytes_break_the_reader_in_another_way_than_a_file_error(body):
     with suppress(FileError):

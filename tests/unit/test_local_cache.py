@@ -251,7 +251,7 @@ steps = some.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps)
 def test_whatever_happens_the_limits_hold_and_no_purged_page_is_fresh(history: list[tuple[str, str, int]]) -> None:
     local = cache(max_bytes=16_000, share_bytes=9_000)
