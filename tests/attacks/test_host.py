@@ -128,12 +128,13 @@ def test_h5_what_a_client_says_of_forwarding_is_not_looked_at(arena: Arena, name
 
 
 def test_h6_addresses_in_answers_are_made_of_the_stored_domain(arena: Arena) -> None:
-    """In pages, feeds, redirects and the origin's own answers; what was typed as host is in none."""
+    """In pages, feeds, redirects and the origin's own answers; what was typed as host is in none. The port is looked
+    for with its colon: without, an ETag has it every so often."""
     host = arena.acorn.host.upper() + ":4711"
-    lines = (b"Accept-Encoding: identity", b"X-Forwarded-Host: " + CANARY, b"X-Forwarded-Port: 4711")
+    lines = (b"Accept-Encoding: identity", b"X-Forwarded-Host: " + CANARY, b"X-Forwarded-Port: " + CANARY)
     for target in ("/", PRODUCT, "/sitemap.xml", "/robots.txt", f"{PRODUCT}/", "/Products", "/cart", "/cart.js"):
         answer = arena.get(target, *lines, host=host)
-        for text in (b"4711", CANARY, b"ACORN-"):
+        for text in (b":4711", CANARY, b"ACORN-"):
             assert text not in answer.body, target
             assert not any(text in value for _, value in answer.headers), target
     assert arena.acorn.host.encode() in arena.get("/robots.txt", *lines, host=host).body
@@ -153,10 +154,10 @@ def test_h6_the_order_mail_names_the_stored_domain(arena: Arena) -> None:
     }
     bought = shop.post("/checkout", submission, **typed, **{"Idempotency-Key": "h6"})
     assert bought.is_success, bought.text
-    assert "4711" not in bought.text
+    assert ":4711" not in bought.text
     (mail,) = _mail_to(arena, "ada@h6.example")
     assert shop.host in mail
-    assert not any(text in mail for text in ("4711", CANARY.decode(), "ACORN-"))
+    assert not any(text in mail for text in (":4711", CANARY.decode(), "ACORN-"))
 
 
 def _mail_to(arena: Arena, address: str) -> list[str]:
