@@ -133,7 +133,7 @@ class Cached:
 
     def name_of(self, shop: str, target: str) -> bytes:
         key = page_key(snapshots.tenant(shop), page_of(target)).encode()
-        (name,) = (name for name in self.cache.scan_iter() if name.endswith(b":" + key))
+        (name,) = {name for name in self.cache.scan_iter() if name.endswith(b":" + key)}  # a scan may say one twice
         return bytes(name)
 
     def read_by_another(self, target: str, shop: str = "acorn") -> tuple[Any, LoneEdge]:
