@@ -17,17 +17,21 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.stalled_seconds = 0.0
+        self._step_began = time.monotonic()
 
     def __call__(self) -> float:
-        return time.monotonic() - self.stalled_seconds
+        """Also to who is woken after a stall before `run` is."""
+        return time.monotonic() - self.stalled_seconds - self._late_seconds()
 
     async def run(self) -> None:
         while True:
-            began = time.monotonic()
+            self._step_began = time.monotonic()
             await asyncio.sleep(_STEP_SECONDS)
-            late = time.monotonic() - began - _STEP_SECONDS
-            if late > _STALL_SECONDS:
-                self.stalled_seconds += late
+            self.stalled_seconds += self._late_seconds()
+
+    def _late_seconds(self) -> float:
+        late = time.monotonic() - self._step_began - _STEP_SECONDS
+        return late if late > _STALL_SECONDS else 0.0
 
 
 @asynccontextmanager
