@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from contracts.tenant import StoreId
-from loadtest.fault_proxy import Fault, FaultProxy
+from loadtest.fault_proxy import Direction, Fault, FaultProxy
 from origin.db import Database
 from origin.errors import Unavailable
 from tests.faults.hall import proxy_of, through, until
@@ -76,7 +76,7 @@ async def line(database: DatabaseUrls) -> AsyncIterator[Line]:
 
 @pytest.mark.parametrize("fault", [Fault(is_down=True), Fault(is_blackhole=True)], ids=["down", "blackhole"])
 async def test_an_outage_is_known_soon_and_then_costs_nobody_a_wait(line: Line, fault: Fault) -> None:
-    assert await line.works()
+    await until(line.works, RECOVERY_SECONDS, "the database is used")
     await line.proxy.inject(fault)
     while await line.seconds_to_refusal() > ANSWER_SECONDS / 10:
         pass  # those who find it out
@@ -102,4 +102,6 @@ async def test_a_server_that_falls_silent_in_a_transaction_is_given_up(line: Lin
 
 async def test_a_slow_line_is_used_as_long_as_answers_come(line: Line) -> None:
     await line.proxy.inject(Fault(latency_seconds=0.05))
-    assert await line.works()
+    before = line.proxy.passed_bytes[Direction.DOWN]
+    await until(line.works, RECOVERY_SECONDS, "the slow line is used")
+    assert line.proxy.passed_bytes[Direction.DOWN] > before
