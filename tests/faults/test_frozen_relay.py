@@ -11,10 +11,10 @@ from tests.fixtures.servers import DatabaseUrls
 
 
 async def test_a_relay_that_asks_nothing_any_more_loses_its_turn(database: DatabaseUrls) -> None:
-    settings = RelaySettings(relay_database_url=database.relay, state_url=NOBODY, relay_idle_seconds=1)
+    settings = RelaySettings(relay_database_url=database.relay, state_url=NOBODY, relay_idle_seconds=4)
     async with outbox_connection(settings) as frozen, outbox_connection(settings) as other:
         assert await frozen.try_lock()
         assert not await other.try_lock()
-        await until(other.try_lock, 5, "the other one has the lock")
+        await until(other.try_lock, 20, "the other one has the lock")
         with pytest.raises(OutboxUnavailable):
             await frozen.read(1)
