@@ -32,10 +32,11 @@ def core_of_its_own(ready: Ready, worker: EdgeWorker) -> Iterator[None]:
 
 
 def _run_on(cores: set[int], pid: int) -> None:
-    """All its threads and its children's."""
+    """All its threads and its children's, of which any may end meanwhile."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         for member in [process, *process.children(recursive=True)]:
-            for thread in member.threads():
-                with suppress(ProcessLookupError):
-                    os.sched_setaffinity(thread.id, cores)
+            with suppress(psutil.NoSuchProcess):
+                for thread in member.threads():
+                    with suppress(ProcessLookupError):
+                        os.sched_setaffinity(thread.id, cores)
