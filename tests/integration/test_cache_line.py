@@ -16,10 +16,13 @@ from loadtest.fault_proxy import Direction, Fault
 from standalone.command import free_port
 from tests.faults.hall import proxy_of, through
 
+PATIENCE_SECONDS = 20.0
+
 
 @asynccontextmanager
-async def line_to(url: str, answer_seconds: float = 2.0) -> AsyncIterator[Line]:
-    line = Line(url, answer_seconds)
+async def line_to(url: str) -> AsyncIterator[Line]:
+    """Patient: who is to be given up soon is told so once the line is there."""
+    line = Line(url, PATIENCE_SECONDS)
     try:
         yield line
     finally:
@@ -64,11 +67,13 @@ async def test_a_refused_question_is_refused_alone(cache_url: str) -> None:
 
 
 async def test_a_silent_server_is_given_up_for_all_and_its_late_answers_reach_nobody(cache_url: str) -> None:
-    async with proxy_of(cache_url) as proxy, line_to(through(cache_url, proxy), 0.2) as line:
-        await line.ask("PING")
+    async with proxy_of(cache_url) as proxy, line_to(through(cache_url, proxy)) as line:
+        await line._connected()
+        line._answer_seconds = 0.2
         await proxy.inject(Fault(is_frozen=True), Direction.DOWN)
         answers = await asyncio.gather(*(line.ask("ECHO", str(n)) for n in range(5)), return_exceptions=True)
         assert [type(answer) for answer in answers] == [TimeoutError] * 5
+        line._answer_seconds = PATIENCE_SECONDS
         await proxy.inject(Fault())
         assert await line.ask("ECHO", "anew") == b"anew"
         assert proxy.connections_made == 2
@@ -87,7 +92,7 @@ async def test_an_answer_that_came_while_the_loop_was_busy_is_not_too_late(cache
         line._answer_seconds = 0.05
         tasks = [asyncio.create_task(line.ask("ECHO", answer)) for answer in answers]
         await asyncio.sleep(0)
-        patience = time.monotonic() + 20
+        patience = time.monotonic() + PATIENCE_SECONDS
         time.sleep(0.1)  # noqa: ASYNC251 - a page that takes long to make
         while _unread_bytes(line) < sum(len(b"$1\r\n\r\n" + answer) for answer in answers):
             assert time.monotonic() < patience
