@@ -9,6 +9,7 @@ import pytest
 from origin.cart.editing import Wish
 from origin.cart.shopping import Shopping
 from origin.carts import Cart
+from origin.checkout import completer
 from origin.checkout.answers import AnswerKind
 from origin.checkout.completer import ASKING_AT_ONCE, AT_ONCE, Completer
 from origin.checkout.flow import Checkouts
@@ -197,7 +198,8 @@ async def test_an_answer_that_never_came_is_settled_later_and_charged_once(till,
     assert len(await sandbox.intents()) == 1
 
 
-async def test_nothing_new_is_charged_after_the_time_is_up(till, shops, sandbox):
+async def test_nothing_new_is_charged_after_the_time_is_up(till, shops, sandbox, monkeypatch):
+    monkeypatch.setattr(completer, "PATIENCE_SECONDS", 20)  # the provider answers, and is heard
     acorn, _ = shops
     wanted = submission(await fill(till, acorn))
     await reserve(till, acorn, wanted)
