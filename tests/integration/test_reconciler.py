@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from loadtest.fault_proxy import Fault, running_proxy
+from origin.checkout import completer
 from origin.checkout.answers import AnswerKind
 from origin.checkout.books import Why
 from origin.checkout.completer import ABANDONED
@@ -130,8 +131,9 @@ async def expanded(sandbox):
     return (await sandbox.get("/v1/payment_intents", **{"limit": "100", "expand[]": "data.latest_charge"}))["data"]
 
 
-async def test_what_the_search_did_not_know_yet_was_not_lost(till, shops, sandbox, bookkeeper):
+async def test_what_the_search_did_not_know_yet_was_not_lost(till, shops, sandbox, bookkeeper, monkeypatch):
     """1. The time is up; 2. the completer searches, finds nothing, and closes the attempt; 3. the payment is there."""
+    monkeypatch.setattr(completer, "PATIENCE_SECONDS", 20)  # else it would give the stock back first, and search later
     acorn, _ = shops
     await sandbox.turn(search_lag_ms=60_000)
     wanted = await charge_and_die(till, acorn)
