@@ -317,7 +317,7 @@ async def test_who_has_the_work_and_vanishes_loses_it_and_is_told_no_in_time(dat
     parts = urlsplit(database.router)
     async with running_proxy("127.0.0.1", parts.port) as proxy:
         through_it = database.router.replace(f":{parts.port}/", f":{proxy.port}/")
-        gone, next_one = SoleWorker(through_it, 8, 1, answer_seconds=0.5), SoleWorker(database.router, 8, 60)
+        gone, next_one = SoleWorker(through_it, 8, 4, answer_seconds=3), SoleWorker(database.router, 8, 60)
         assert (await gone.is_ours(), await next_one.is_ours()) == (True, False)
         await proxy.inject(Fault(is_blackhole=True))
         async with asyncio.timeout(20):
