@@ -226,7 +226,7 @@ async def test_the_outbox_is_looked_at_more_often_for_a_second_after_a_page_chan
 
 
 async def test_jobs_alone_do_not_make_it_look_more_often(settings: RelaySettings, database: DatabaseUrls) -> None:
-    async with a_relay(settings) as relay, outbox_connection(settings) as connection:
+    async with a_relay(settings, HandClock()) as relay, outbox_connection(settings) as connection:
         async with shop_transaction(database, ACORN) as tx:
             await outbox.add_event(tx, ACORN, Topic.ORDER_CREATED, {"order_id": 5})
         assert await relay.drain(connection)
