@@ -90,15 +90,24 @@ class World:
     stack: AsyncExitStack
     edges: list[Edge] = field(default_factory=list)
 
-    async def edge(self, cache_url: str = "", secret: str = SECRET, state_url: str = "") -> Edge:
-        """A new edge process's cache, that follows and has a lease."""
+    async def edge(
+        self,
+        cache_url: str = "",
+        secret: str = SECRET,
+        state_url: str = "",
+        cache_seconds: float = 5.0,
+        proof_seconds: float = 5.0,
+    ) -> Edge:
+        """A new edge process's cache, that follows and has a lease. It waits for servers that are there, however late a
+        machine full of tests makes them, and so do locks."""
         bus = await self.stack.enter_async_context(bus_at(state_url or self.state_url))
         counters = CacheCounters()
         follower = Follower(bus, self.clock)
-        shared = SharedCache(cache_url or self.cache_url, secret, counters, answer_seconds=1.0, clock=self.clock)
+        waits = {"answer_seconds": cache_seconds, "lock_seconds": 60.0}
+        shared = SharedCache(cache_url or self.cache_url, secret, counters, **waits, clock=self.clock)
         self.stack.push_async_callback(shared.close)
         local = LocalCache(10_000_000, 5_000_000, counters)
-        tiers = Tiers(local, shared, follower, bus, counters, clock=self.clock)
+        tiers = Tiers(local, shared, follower, bus, counters, proof_seconds=proof_seconds, clock=self.clock)
         self.stack.push_async_callback(tiers.close)
         edge = Edge(tiers, follower, counters, shared, self.origin)
         await edge.hear()
@@ -311,7 +320,7 @@ async def test_a_silent_state_server_holds_no_page_up_while_the_lease_lasts(worl
     await maker.tiers.settle()
     await world.change(BIRCH, "birch 2")
     async with proxy_of(world.state_url) as proxy:
-        edge = await world.edge(state_url=through(world.state_url, proxy))
+        edge = await world.edge(state_url=through(world.state_url, proxy), proof_seconds=0.1)
         await proxy.inject(Fault(is_frozen=True))
         async with asyncio.timeout(10):  # this bus would wait twice as long
             assert told(await edge.get()) == ("acorn 1", Source.FILL, Standing.REVALIDATED)
@@ -441,7 +450,7 @@ async def test_a_cache_server_that_speaks_rubbish_costs_time_and_no_page(world: 
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        edge = await world.edge(cache_url=f"redis://127.0.0.1:{port}/0")
+        edge = await world.edge(cache_url=f"redis://127.0.0.1:{port}/0", cache_seconds=0.5)
         assert told(await edge.get()) == ("acorn 1", Source.FILL, Standing.FRESH)
         assert edge.counters.shared_errors + edge.counters.shared_garbage >= 1
         await edge.tiers.settle()
