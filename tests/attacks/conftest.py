@@ -11,13 +11,12 @@ from tests.fixtures.merchant import Merchant
 from tests.fixtures.platform import RunningPlatform, empty_platform
 
 _PATIENT = {
-    "STOA_EDGE_LATE_SECONDS": "3600",
     "STOA_EDGE_READ_SECONDS": "20",
     "STOA_EDGE_WAIT_SECONDS": "20",
     "STOA_EDGE_TENANT_FILLS_BURST": "100000",
     "STOA_EDGE_TENANT_PASSES_BURST": "100000",
 }
-"""Its edges refuse nothing because the machine is slow, or quick at making attacks."""
+"""Its edges wait for a slow machine, and refuse nothing to one that is quick at making attacks."""
 
 
 @pytest.fixture(scope="package")
