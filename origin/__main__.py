@@ -12,6 +12,10 @@ from origin.app import create_app
 from origin.logs import log_as_json, wrong_settings
 from origin.settings import OriginSettings
 
+KEEP_ALIVE_SECONDS = 30
+"""Far longer than an edge keeps an idle connection (4 s): what is sent on one that is just being closed, as by an
+origin that stood still for a moment, has no answer, and a cart or a checkout cannot be sent twice."""
+
 
 def main() -> None:
     log_as_json()
@@ -36,6 +40,7 @@ def serve(app: FastAPI, settings: OriginSettings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         log_level="warning",
         log_config=None,  # ours
     )
