@@ -77,8 +77,9 @@ async def test_the_origin_may_end_anywhere(stage):
         stage.armed = armed = await stage.programs.origin(stage.origin_port, str(case))
         await story(stage, case, shop)
         assert armed.has_crashed, f"{case} was not reached: {armed.said[-3000:]}"
-        stage.armed.end()
-        armed.end()
+        for origin in (stage.armed, armed):
+            origin.end()
+            await until(origin.has_ended, "a port for the next origin")
     await judge(stage, [case for _, case in told], has_mail=False)
 
 
