@@ -55,9 +55,10 @@ async def test_a_connection_that_ends_says_nothing_of_what_was_done(sandbox, fau
 
 
 async def test_a_client_that_does_not_wait_finds_its_payment_made(sandbox):
+    impatient = httpx.Timeout(20, read=0.3)  # only once all is sent
     await sandbox.turn(upcoming=["hang_after"])
     with pytest.raises(httpx.ReadTimeout):
-        await sandbox.client.post(f"{sandbox.url}/v1/payment_intents", data=PAYMENT, timeout=0.3)
+        await sandbox.client.post(f"{sandbox.url}/v1/payment_intents", data=PAYMENT, timeout=impatient)
     assert await sandbox.succeeded() == 1
 
 
