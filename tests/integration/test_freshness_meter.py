@@ -100,12 +100,13 @@ async def test_a_commit_is_measured_once_it_is_applied_and_never_too_short(chain
 
 async def test_a_row_of_a_long_transaction_is_as_old_as_the_last_look_that_did_not_see_it(chain: Chain) -> None:
     began = time.monotonic()
+    chain.relay._server_clock = None  # looked at anew: how long its answer is under way counts, too
     await chain.drain()
     await chain.commit(ACORN, ACORN_PRODUCT, inserted_seconds_ago=HOUR_SECONDS)
     await chain.drain()
     await chain.follow()
     await chain.follow()
-    assert chain.measured[0] <= time.monotonic() - began + 0.002
+    assert chain.measured[0] <= time.monotonic() - began + 0.003, "three clocks are read in whole milliseconds"
 
 
 async def test_a_row_that_waited_for_a_relay_is_as_old_as_it_is(database: DatabaseUrls, state_url: str) -> None:
