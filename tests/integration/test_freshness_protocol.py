@@ -55,7 +55,7 @@ class World:
         await self.follower.step(AT_ONCE_MS)
 
     async def hear_a_drain(self, *tag_sets: tuple[str, ...], age_ms: int = 0) -> float:
-        """Returns the most seconds that it may have grown older by the server's clock while it was published and read."""
+        """Returns how many seconds older it may have become meanwhile by the server's clock."""
         began_ms = await self.bus.server_ms()
         await self.relay.drain(*tag_sets, age_ms=age_ms)
         await self.follow()
