@@ -15,8 +15,9 @@ from standalone.errors import StandaloneError
 
 _SCRIPT = Path(__file__).with_name("wrk") / "shoppers.lua"
 _GRACE_SECONDS = 30.0
-_READY_PER_SECOND = 150_000
-"""Requests made ready before the measuring: more than wrk sends on one core here."""
+READY_PER_SECOND = 150_000
+"""Requests made ready before the measuring: more than wrk sends on one core here. What it sends beyond them it makes on
+the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,14 @@ class Measured:
 class Wrk:
     """One thread on one core of its own, each connection asking again as soon as it is answered."""
 
-    def __init__(self, program: str, core: int, drawn_from: Path, connections: int) -> None:
+    def __init__(
+        self, program: str, core: int, drawn_from: Path, connections: int, ready_per_second: int = READY_PER_SECOND
+    ) -> None:
         self._program = program
         self._core = core
         self._drawn_from = drawn_from
         self._connections = connections
+        self._ready_per_second = ready_per_second
 
     async def measure(self, server: Server, seconds: float, seed: int) -> Measured:
         ended_before = _children_cpu_seconds()
@@ -72,7 +76,7 @@ class Wrk:
         argv = ["taskset", "-c", str(self._core), "stdbuf", "-oL", self._program]
         argv += ["-t1", f"-c{self._connections}", "-d1h", "--latency"]
         argv += ["-s", str(_SCRIPT), server.url, "--", str(self._drawn_from), str(seed)]
-        argv += [str(round(seconds * _READY_PER_SECOND))]
+        argv += [str(round(seconds * self._ready_per_second))]
         process = await asyncio.create_subprocess_exec(
             *Command("wrk", tuple(argv), stop_signal=signal.SIGKILL).wrapped_argv(),
             env=clean_environment(),

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtest.generator import Wrk
+from loadtest.generator import READY_PER_SECOND, Wrk
 from loadtest.pages import ChosenPage
 from loadtest.peers.programs import program, programs
 from loadtest.pinned import Server, pinned
@@ -18,6 +18,8 @@ from standalone.command import free_port
 from standalone.errors import StandaloneError
 
 PAGES = [ChosenPage("acorn.example", "/products/bowl"), ChosenPage("birch.example", "/products/bowl")]
+SECONDS = 2.0
+"""So many that a machine full of tests looks at both ends in them."""
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -37,7 +39,7 @@ class Listener:
             writer.close()
 
 
-async def requests_of(folder: Path, seed: int) -> tuple[list[list[str]], int]:
+async def requests_of(folder: Path, seed: int, ready_per_second: int = READY_PER_SECOND) -> tuple[list[list[str]], int]:
     """All that wrk asked, and how many answers it counted."""
     found = program("wrk")
     if found is None:
@@ -47,14 +49,15 @@ async def requests_of(folder: Path, seed: int) -> tuple[list[list[str]], int]:
     server = await asyncio.start_server(listener.serve, "127.0.0.1", 0)
     async with server:
         here = Server("listener", server.sockets[0].getsockname()[1], os.getpid())
-        wrk = Wrk(found, max(os.sched_getaffinity(0)), folder / "drawn_from.lua", connections=4)
-        measured = await wrk.measure(here, 0.4, seed)
+        wrk = Wrk(found, max(os.sched_getaffinity(0)), folder / "drawn_from.lua", 4, ready_per_second)
+        measured = await wrk.measure(here, SECONDS, seed)
     assert measured.errors == 0
     return listener.requests, measured.requests
 
 
-async def test_every_request_has_its_own_cookie_and_browsers_come_by_zipf(tmp_path: Path) -> None:
-    requests, counted = await requests_of(tmp_path, seed=1)
+@pytest.mark.parametrize("ready_per_second", [READY_PER_SECOND, 10], ids=["made before", "made on the way"])
+async def test_every_request_has_its_own_cookie_and_browsers_come_by_zipf(tmp_path: Path, ready_per_second) -> None:
+    requests, counted = await requests_of(tmp_path, 1, ready_per_second)
     assert 100 < counted <= len(requests)
     assert {len(lines) for lines in requests} == {12}
     cookies = Counter(line for lines in requests for line in lines if line.startswith("Cookie: "))
