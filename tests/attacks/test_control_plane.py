@@ -20,7 +20,7 @@ from tests.attacks.lone_edge import LoneEdge, lone_edge, publish
 from tests.attacks.wire import Connection, request
 from tests.fixtures import snapshots
 from tests.fixtures.bus import HandRelay, bus_at
-from tests.fixtures.edges import BOWL, PATIENT, TEA, page_of, worker
+from tests.fixtures.edges import BOWL, TEA, page_of, worker
 from tests.fixtures.scripted_origin import scripted_origin
 
 _INTERNAL = (
@@ -128,7 +128,6 @@ class Cached:
         self.first = first
         self.cache = redis.Redis.from_url(cache_url)
         self._urls = {"state_url": state_url, "cache_url": cache_url}
-        self._settings = {**self._urls, **PATIENT}
         self._origin_url = first.origin.url if first.origin else ""
 
     def name_of(self, shop: str, target: str) -> bytes:
@@ -137,14 +136,14 @@ class Cached:
         return bytes(name)
 
     def read_by_another(self, target: str, shop: str = "acorn") -> tuple[Any, LoneEdge]:
-        with lone_edge(self._origin_url, **self._settings) as edge:
+        with lone_edge(self._origin_url, **self._urls) as edge:
             publish(edge, self._urls["state_url"])
             return edge.get(target, host=f"{shop}.example.com"), edge
 
 
 @pytest.fixture
 def cached(state_url: str, cache_url: str) -> Iterator[Cached]:
-    with lone_edge(state_url=state_url, cache_url=cache_url, **PATIENT) as first:
+    with lone_edge(state_url=state_url, cache_url=cache_url) as first:
         publish(first, state_url)
         made = Cached(first, state_url, cache_url)
         for shop, product in (("acorn", BOWL), ("birch", TEA)):

@@ -24,6 +24,7 @@ import redis.asyncio
 
 from contracts.tenant import StoreId
 from edge_renderer.app import Edge, running_edge
+from edge_renderer.settings import EdgeSettings
 from invalidation.bus import Bus
 from invalidation.event_queue import EventQueue
 from invalidation.lease import lease_clock
@@ -37,7 +38,7 @@ from origin.tenants import NewStore, create_store
 from standalone.command import Command, free_port, spawn
 from standalone.programs import answers
 from standalone.servers import EmbeddedValkey, ValkeyProfile
-from tests.fixtures.edges import edge_settings, theming
+from tests.fixtures.edges import theming
 from tests.fixtures.origin import EDGE_SECRET, PLATFORM_TOKEN, Shop
 from tests.fixtures.scripted_origin import serving
 from tests.fixtures.servers import DatabaseUrls
@@ -282,8 +283,8 @@ async def running_stall(backs: Backs, cache: Valkey | None = None) -> AsyncItera
         proxy_of((cache or backs.cache).url) as cache_line,
         proxy_of(backs.origin_url) as origin,
     ):
-        settings = edge_settings(
-            through(backs.origin_url, origin),
+        settings = EdgeSettings(
+            origin_url=through(backs.origin_url, origin),
             edge_secret=EDGE_SECRET,
             state_url=through(backs.state.url, state),
             cache_url=through((cache or backs.cache).url, cache_line),

@@ -7,7 +7,7 @@ import redis.asyncio
 from contracts import keys
 from tests.fixtures import snapshots
 from tests.fixtures.bus import HandRelay, bus_at
-from tests.fixtures.edges import BOWL, PATIENT, TEA, Worker, page_of, worker
+from tests.fixtures.edges import BOWL, TEA, Worker, page_of, worker
 from tests.fixtures.made_up_shops import ACORN_ID
 from tests.fixtures.scripted_origin import ScriptedOrigin, scripted_origin
 
@@ -51,7 +51,7 @@ async def test_pages_of_an_older_dump_count_only_if_nothing_in_them_has_changed(
     async with scripted_origin() as origin, bus_at(state_url) as bus:
         relay = HandRelay(bus)
         await relay.drain()
-        async with worker(origin, state_url=state_url, cache_url=cache_url, **PATIENT) as edge:
+        async with worker(origin, state_url=state_url, cache_url=cache_url) as edge:
             await heard(edge, relay)
             await edge.at("acorn").get(BOWL)
             await edge.at("birch").get(TEA)
@@ -59,7 +59,7 @@ async def test_pages_of_an_older_dump_count_only_if_nothing_in_them_has_changed(
             older = await Dump.of(cache_url)
             await changed(origin, edge, relay)
         await older.restore(cache_url)
-        async with worker(origin, state_url=state_url, cache_url=cache_url, **PATIENT) as edge:
+        async with worker(origin, state_url=state_url, cache_url=cache_url) as edge:
             await heard(edge, relay)
             assert "Bowl of another name" in (await edge.at("acorn").get(BOWL)).text
             unchanged = await edge.at("birch").get(TEA)

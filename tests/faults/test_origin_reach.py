@@ -73,7 +73,7 @@ async def test_a_cart_is_refused_at_once_while_the_origin_is_known_to_be_silent(
     """Not after the 30 s that a checkout may take."""
     clock = HandClock()
     async with scripted_origin() as origin, proxy_of(origin.url) as proxy:
-        settings = edge_settings(f"http://127.0.0.1:{proxy.port}")
+        settings = edge_settings(f"http://127.0.0.1:{proxy.port}", edge_read_seconds=3)
         async with running_edge(settings, theming(), clock) as edge:
             shoppers = Worker(edge, clock)
             browser, page = shoppers.at(host), BOWL if host == "acorn" else TEA

@@ -153,7 +153,7 @@ async def until_asked(origin: ScriptedOrigin, text: str, times: int) -> None:
 async def test_made_up_hosts_turn_no_first_visitor_away_while_there_is_room_in_line_and_keep_no_known_shop_waiting(
     origin: ScriptedOrigin,
 ) -> None:
-    async with worker(origin, edge_read_seconds=20) as edge:
+    async with worker(origin) as edge:
         await edge.at("acorn").get("/")
         slow = origin.hold("/internal/hosts/nobody-")
         flood = [asyncio.create_task(edge.at(f"nobody-{number}.example.org").get("/")) for number in range(200)]
@@ -170,7 +170,7 @@ async def test_made_up_hosts_turn_no_first_visitor_away_while_there_is_room_in_l
 
 
 async def test_when_too_many_hosts_are_asked_about_it_is_the_worker_that_is_busy(origin: ScriptedOrigin) -> None:
-    async with worker(origin, edge_unknown_hosts=1, edge_unknown_hosts_waiting=1, edge_read_seconds=20) as edge:
+    async with worker(origin, edge_unknown_hosts=1, edge_unknown_hosts_waiting=1) as edge:
         slow = origin.hold("/internal/hosts/nobody-")
         flood = [asyncio.create_task(edge.at(f"nobody-{number}.example.org").get("/")) for number in range(2)]
         async with asyncio.timeout(10):

@@ -10,7 +10,7 @@ from contracts.events import Position
 from contracts.tenant import StoreId
 from tests.fixtures import snapshots
 from tests.fixtures.bus import HandRelay, bus_at
-from tests.fixtures.edges import BOWL, PATIENT, TEA, Worker, page_of, worker
+from tests.fixtures.edges import BOWL, TEA, Worker, page_of, worker
 from tests.fixtures.made_up_shops import ACORN_ID, BIRCH_ID
 from tests.fixtures.scripted_origin import ScriptedOrigin, scripted_origin
 
@@ -43,7 +43,7 @@ async def hall(state_url: str, cache_url: str) -> AsyncIterator[Hall]:
     async with scripted_origin() as origin, bus_at(state_url) as bus:
         relay = HandRelay(bus)
         await relay.drain()
-        servers = {"state_url": state_url, "cache_url": cache_url, **PATIENT}
+        servers = {"state_url": state_url, "cache_url": cache_url}
         async with worker(origin, **servers) as first, worker(origin, **servers) as second:
             made = Hall(origin, relay, first, second)
             start = (await relay.drain()).position
@@ -128,7 +128,7 @@ async def test_an_edge_that_starts_later_takes_nothing_that_was_changed_meanwhil
     await hall.settle()
     hall.origin.retitle("acorn", page_of(BOWL), "Bowl of another name")
     await hall.change(BOWL_TAG)
-    async with worker(hall.origin, state_url=state_url, cache_url=cache_url, **PATIENT) as third:
+    async with worker(hall.origin, state_url=state_url, cache_url=cache_url) as third:
         await third.has_heard((await hall.relay.drain()).position)
         await third.has_heard((await hall.relay.drain()).position)
         assert "Bowl of another name" in (await third.at("acorn").get(BOWL)).text

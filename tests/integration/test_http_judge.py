@@ -36,7 +36,7 @@ async def edge(state_url: str) -> AsyncIterator[Worker]:
     async with scripted_origin() as origin, bus_at(state_url) as bus:
         origin.add(replace(snapshots.tenant("acorn"), host=HOST))
         # That the judge's machine is late is not the shop's doing.
-        async with worker(origin, state_url=state_url, edge_late_seconds=60) as made:
+        async with worker(origin, state_url=state_url) as made:
             for _ in range(2):
                 await made.has_heard((await HandRelay(bus).drain()).position)
             yield made
