@@ -16,6 +16,7 @@ class Outage:
     def __init__(self, try_it: Callable[[], Awaitable[bool]]) -> None:
         self._try_it = try_it
         self._watching: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     def refuse(self) -> None:
         """Raises Unavailable while it lasts."""
@@ -23,10 +24,12 @@ class Outage:
             raise Unavailable("the database cannot be reached")
 
     def begin(self) -> None:
-        if self._watching is None or self._watching.done():
+        """Not once it is closed: a pool may still give up while it closes, and nobody would end that watch."""
+        if not self._is_closed and (self._watching is None or self._watching.done()):
             self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
+        self._is_closed = True
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
