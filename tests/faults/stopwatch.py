@@ -1,5 +1,5 @@
-"""Seconds that the platforms of the matrix are answerable for. They share one event loop and the machine with all the
-others, and while that loop does not come round at all, nothing in it can be quick.
+"""Seconds that what runs in a test's event loop is answerable for, such as the platforms of the matrix. While that loop
+does not come round at all, nothing in it can be quick.
 """
 
 import asyncio

@@ -4,7 +4,6 @@ While it is away nobody waits for it: pages are served unverified, carts get an 
 """
 
 import asyncio
-import time
 
 import pytest
 
@@ -13,6 +12,7 @@ from edge_renderer.app import running_edge
 from edge_renderer.origin_reach import OriginReach
 from loadtest.fault_proxy import Fault
 from tests.faults.hall import proxy_of, until
+from tests.faults.stopwatch import running_stopwatch
 from tests.fixtures.bus import HandClock
 from tests.fixtures.edges import BOWL, TEA, Worker, edge_settings, theming
 from tests.fixtures.scripted_origin import scripted_origin
@@ -82,8 +82,9 @@ async def test_a_cart_is_refused_at_once_while_the_origin_is_known_to_be_silent(
             clock.now += 5
             assert "detail=unverified" in (await browser.get(page)).headers["cache-status"]
             await until(lambda: edge.reach.is_away, origin_reach.PATIENCE_SECONDS + 10, "the origin counts as away")
-            began = time.monotonic()
-            refused = await browser.post("/cart/add.js", json={"id": 1})
-            assert time.monotonic() - began < 10
+            async with running_stopwatch() as stopwatch:
+                began = stopwatch()
+                refused = await browser.post("/cart/add.js", json={"id": 1})
+                assert stopwatch() - began < 1.0
             assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
             await shoppers.close()
